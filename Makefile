@@ -1,0 +1,38 @@
+# One entry point. `make help` lists the verbs.
+SHELL := /bin/bash
+NODE := node_modules/node/bin/node
+TEST_FILES = $(shell find src test -name '*.test.ts' -not -path 'test/bench/*' | sort)
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z][a-zA-Z-]*:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  %-14s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: ## Install everything a clone needs: npm packages, Node 24, libxgboost
+	@bash tools/setup.sh
+
+.PHONY: demo
+demo: setup ## The main job on a real trace: train, compare policies, write the report
+	@bin/mlsched demo
+
+.PHONY: test
+test: setup ## Run every test this machine can run; with MLSCHED_REQUIRE_ALL=1 a skip is a failure
+	@bash tools/test.sh
+
+.PHONY: check
+check: setup ## Format, lint, types, dead code, generated pages; no file is changed
+	@bash tools/check.sh
+
+.PHONY: fix
+fix: setup ## Write what check verifies
+	@node_modules/.bin/oxlint --fix --type-aware || true
+	@node_modules/.bin/prettier --write --log-level warn .
+
+.PHONY: bench
+bench: setup ## Measure every claim and write docs/reference/benchmarks.md
+	@bash tools/bench.sh
+
+.PHONY: clean
+clean: ## Remove everything that setup and runs created
+	rm -rf node_modules vendor .mlsched .venv coverage

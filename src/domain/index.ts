@@ -1,0 +1,7 @@
+export { known, unknown } from './measured.ts';
+export type { Measured, UnknownReason } from './measured.ts';
+export { HORIZON_MINUTES, JUDGE_STEP_SECONDS, LOAD_TARGETS, QUANTILE_LEVELS } from './series.ts';
+export type { HorizonMinutes, LoadSeries, LoadTarget, RawLoadSeries } from './series.ts';
+export type { NodeForecast, QuantileForecast } from './forecast.ts';
+export { DEFAULT_SCORE_WEIGHTS, SCORE_PARTS } from './decision.ts';
+export type { Decision, FlipCondition, PartScore, ScoredNode, ScorePart, ScoreWeights } from './decision.ts';

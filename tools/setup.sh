@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Installs what a clone needs. Idempotent: each step is skipped when its stamp is newer than its inputs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "$*" >&2; }
+
+stamp=node_modules/.setup-stamp
+if [ ! -f "$stamp" ] || [ package-lock.json -nt "$stamp" ]; then
+  say "setup 1/2: npm packages and Node 24 (about 30 s the first time)"
+  npm ci --no-audit --no-fund --loglevel=error
+  touch "$stamp"
+fi
+if [ -f tools/fetch-libxgboost.sh ]; then
+  bash tools/fetch-libxgboost.sh
+fi
