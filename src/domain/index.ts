@@ -5,3 +5,5 @@ export type { HorizonMinutes, LoadSeries, LoadTarget, RawLoadSeries } from './se
 export type { NodeForecast, QuantileForecast } from './forecast.ts';
 export { DEFAULT_SCORE_WEIGHTS, SCORE_PARTS } from './decision.ts';
 export type { Decision, FlipCondition, PartScore, ScoredNode, ScorePart, ScoreWeights } from './decision.ts';
+export { MODEL_NAMES } from './model-artefact.ts';
+export type { ModelArtefact, ModelName } from './model-artefact.ts';
