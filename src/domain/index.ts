@@ -7,3 +7,22 @@ export { DEFAULT_SCORE_WEIGHTS, SCORE_PARTS } from './decision.ts';
 export type { Decision, FlipCondition, PartScore, ScoredNode, ScorePart, ScoreWeights } from './decision.ts';
 export { MODEL_NAMES } from './model-artefact.ts';
 export type { ModelArtefact, ModelName } from './model-artefact.ts';
+export { copyHistory } from './cluster-view.ts';
+export type {
+  ClusterView,
+  LoadMoments,
+  LoadRing,
+  NodeMetrics,
+  NodeTable,
+  PodTable,
+  WorkloadTable,
+} from './cluster-view.ts';
+export type { NodeSpec } from './node.ts';
+export {
+  DEFAULT_CPU_REQUEST_MILLICORES,
+  DEFAULT_MEMORY_REQUEST_BYTES,
+  qosOf,
+  scoringCpuMillicores,
+  scoringMemoryBytes,
+} from './pod.ts';
+export type { PodSpec, QosClass } from './pod.ts';

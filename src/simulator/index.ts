@@ -1,0 +1,9 @@
+export type {
+  FutureKnowledge,
+  NodeLoadRecord,
+  ObjectiveParts,
+  PlacementPolicy,
+  PolicyContext,
+  PolicyFactory,
+  SimulationResult,
+} from './types.ts';
