@@ -1,0 +1,14 @@
+export { readAnomalyMachines } from './anomaly.ts';
+export type { AnomalyMachine } from './anomaly.ts';
+export { readLoadHistory, readLoadSeries } from './load.ts';
+export type { LoadHistory, ReadLoadOptions } from './load.ts';
+export type { LoadFinding } from './load-merge.ts';
+export { readPlacementData } from './placement.ts';
+export { CURVE_STEP_SECONDS, CURVE_STEPS } from './placement-types.ts';
+export type {
+  ClusterNodes,
+  ClusterPods,
+  DemandCurves,
+  PlacementData,
+  VmArrivals,
+} from './placement-types.ts';
