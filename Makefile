@@ -30,8 +30,8 @@ fix: setup ## Write what check verifies
 	@node_modules/.bin/prettier --write --log-level warn .
 
 .PHONY: bench
-bench: setup ## Measure every claim and write docs/reference/benchmarks.md
-	@bash tools/bench.sh
+bench: setup ## Measure every claim (BENCH="name ..." for some) and write docs/reference/benchmarks.md
+	@bash tools/bench.sh $(BENCH)
 
 .PHONY: clean
 clean: ## Remove everything that setup and runs created
