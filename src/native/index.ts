@@ -1,0 +1,16 @@
+export { openXgboost, xgboostAvailability } from './xgboost/library.ts';
+export type { XgboostAvailability, XgboostLibrary } from './xgboost/library.ts';
+export type { MatrixBatch, MatrixOptions, TrainingMatrix } from './xgboost/matrix.ts';
+export type {
+  Booster,
+  BoosterParameters,
+  EvaluationMetric,
+  ImportanceKind,
+  Prediction,
+  PredictionKind,
+  PredictOptions,
+} from './xgboost/booster.ts';
+export { trainBooster } from './xgboost/train.ts';
+export type { TrainBoosterOptions, TrainedBooster, TrainingRound } from './xgboost/train.ts';
+export { loadPredictor } from './predictor.ts';
+export type { LoadPredictorOptions, Predictor } from './predictor.ts';
