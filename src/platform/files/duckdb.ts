@@ -13,6 +13,8 @@ export async function withDuckDb<T>(work: (connection: DuckDBConnection) => Prom
   shared ??= DuckDBInstance.create(':memory:', {
     threads: '1',
     memory_limit: '1GB',
+    // Unset, an in-memory database spills into a folder of the current directory.
+    temp_directory: '',
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
   });
@@ -26,7 +28,11 @@ export async function withDuckDb<T>(work: (connection: DuckDBConnection) => Prom
 
 /** A path as an SQL string that DuckDB takes literally: its wildcards are quoted too. */
 export function sqlPath(path: string): string {
-  return `'${path.replace(/[[*?]/g, '[$&]').replaceAll("'", "''")}'`;
+  return sqlText(path.replace(/[[*?]/g, '[$&]'));
+}
+
+export function sqlText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
 }
 
 export function sqlName(name: string): string {

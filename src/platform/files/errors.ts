@@ -1,4 +1,4 @@
-import { MlschedError, messageOf } from '#kernel/errors';
+import { isMlschedError, MlschedError, messageOf } from '#kernel/errors';
 
 /** A path that should hold something holds nothing. */
 export function pathMissing(path: string, what: string): MlschedError {
@@ -44,4 +44,51 @@ export function accessDenied(path: string, cause: unknown): MlschedError {
 
 function firstLine(text: string): string {
   return text.split('\n')[0] ?? text;
+}
+
+/** No room left, a quota reached, or a file size limit. */
+export function diskFull(path: string, cause: unknown): MlschedError {
+  return new MlschedError('MLS_FILES_DISK_FULL', `no room to write ${path}: ${firstLine(messageOf(cause))}`, {
+    kind: 'unavailable',
+    hint: 'Free disk space or raise the quota, then run again: nothing was left half-written.',
+    details: { file: path },
+    cause,
+  });
+}
+
+/** Reading or writing failed for a reason that has no code of its own. */
+export function ioFailed(path: string, cause: unknown): MlschedError {
+  return new MlschedError('MLS_FILES_IO', `${path}: ${firstLine(messageOf(cause))}`, {
+    kind: 'unavailable',
+    hint: 'Check the disk and the mount, then run again.',
+    details: { file: path },
+    cause,
+  });
+}
+
+/** The file is no JSON, or JSON of another form. */
+export function badJson(path: string, where: string, cause: unknown): MlschedError {
+  return new MlschedError(
+    'MLS_FILES_BAD_JSON',
+    `${path} is not as expected at ${where}: ${messageOf(cause)}`,
+    {
+      kind: 'invalid-input',
+      hint: 'Restore the file from its source or remove it.',
+      details: { file: path, where },
+      cause,
+    },
+  );
+}
+
+/** Turns what Node or DuckDB throws on a path into one of our errors; ours pass unchanged. */
+export function translateFault(path: string, error: unknown): MlschedError {
+  if (isMlschedError(error)) return error;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const text = `${code} ${messageOf(error)}`;
+  if (/ENOSPC|EFBIG|EDQUOT|no space left|file too large|quota exceeded/i.test(text))
+    return diskFull(path, error);
+  if (/EACCES|EPERM|EROFS|permission denied|read-only file system/i.test(text))
+    return accessDenied(path, error);
+  if (/ENOENT|ENOTDIR/.test(code)) return pathMissing(path, 'path');
+  return ioFailed(path, error);
 }

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { accessDenied, pathMissing } from './errors.ts';
+import { pathMissing, translateFault } from './errors.ts';
 
 /**
  * Lists the files of one folder (not of its subfolders) whose names end in `extension`, sorted by name.
@@ -19,7 +19,6 @@ export async function listFiles(directory: string, extension: string): Promise<s
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') throw pathMissing(directory, 'directory');
-    if (code === 'EACCES' || code === 'EPERM') throw accessDenied(directory, error);
-    throw error;
+    throw translateFault(directory, error);
   }
 }

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
-import { accessDenied, fileEmpty, notParquet, pathMissing } from './errors.ts';
+import { accessDenied, fileEmpty, notParquet, pathMissing, translateFault } from './errors.ts';
 import { sqlName, sqlPath, withDuckDb } from './duckdb.ts';
 
 /** What a column holds, as far as a reader cares. `other`: lists, structs, blobs and so on. */
@@ -160,8 +160,7 @@ async function refuseUnreadable(path: string): Promise<void> {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') throw pathMissing(path, 'file');
-    if (code === 'EACCES' || code === 'EPERM') throw accessDenied(path, error);
-    throw error;
+    throw translateFault(path, error);
   }
 }
 
