@@ -64,7 +64,7 @@ export function onnxFailed(action: string, cause: unknown): MlschedError {
 }
 
 /** XGBoost prefixes its messages with a time and a source line and appends a stack trace: neither helps. */
-function firstLine(text: string): string {
+export function firstLine(text: string): string {
   const lines = text.split('\n').map((line) => line.trim());
   const first = lines.find((line) => line.length > 0) ?? 'no message';
   return first.replace(/^\[\d\d:\d\d:\d\d\]\s+\S+:\d+:\s*/, '');

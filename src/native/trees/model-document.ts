@@ -132,7 +132,7 @@ function readTree(document: unknown, index: number, featureCount: number): TreeD
     hasCategories: lengthOf(tree['categories']) > 0,
   };
   checkLengths(tree, index, nodes);
-  checkShape(read, index, featureCount);
+  checkShape(read, integersOf(tree, 'parents', nodes), index, featureCount);
   return read;
 }
 
@@ -142,12 +142,12 @@ function checkLengths(tree: Fields, index: number, nodes: number): void {
   const isSound =
     leafWidth >= 1 &&
     Number.isInteger(leafWidth) &&
-    ['loss_changes', 'sum_hessian', 'parents'].every((name) => lengthOf(tree[name]) === nodes);
+    ['loss_changes', 'sum_hessian'].every((name) => lengthOf(tree[name]) === nodes);
   if (!isSound) throw modelCorrupt(`tree ${index} has arrays of different lengths`);
 }
 
-/** Walks the tree once from its root: children in range, no node reached twice, features known. */
-function checkShape(tree: TreeDocument, index: number, featureCount: number): void {
+/** Walks the tree once from its root: children in range and pointing back, none reached twice, features known. */
+function checkShape(tree: TreeDocument, parents: Int32Array, index: number, featureCount: number): void {
   const nodes = tree.leftChildren.length;
   const isReached = new Uint8Array(nodes);
   const open = [0];
@@ -163,7 +163,11 @@ function checkShape(tree: TreeDocument, index: number, featureCount: number): vo
     const feature = tree.splitFeatures[node] as number;
     if (!(feature >= 0 && feature < featureCount))
       throw modelCorrupt(`tree ${index} asks for feature ${feature} of ${featureCount}`);
-    open.push(tree.leftChildren[node] as number, tree.rightChildren[node] as number);
+    const children = [tree.leftChildren[node] as number, tree.rightChildren[node] as number];
+    // XGBoost follows these back links while it loads a tree, without looking where they lead.
+    if (children.some((child) => parents[child] !== node))
+      throw modelCorrupt(`tree ${index} has a child that does not point back to node ${node}`);
+    open.push(...children);
   }
 }
 

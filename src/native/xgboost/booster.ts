@@ -1,5 +1,5 @@
 import { readModelDocument } from '../trees/model-document.ts';
-import { shapeMismatch, xgboostFailed } from '../errors.ts';
+import { firstLine, modelCorrupt, shapeMismatch, xgboostFailed } from '../errors.ts';
 import type { Bindings, Pointer } from './bindings.ts';
 import { createHandle, type Handle } from './handle.ts';
 import { borrowMatrix, setInfo, type TrainingMatrix } from './matrix.ts';
@@ -208,7 +208,8 @@ class NativeBooster implements Booster {
 
   load(bytes: Uint8Array): void {
     const booster = this.#handle.borrow('load');
-    this.#bindings.check(this.#bindings.call.boosterLoad(booster, bytes, bytes.length), 'load the model');
+    const status = this.#bindings.call.boosterLoad(booster, bytes, bytes.length);
+    if (status !== 0) throw modelCorrupt(firstLine(this.#bindings.call.lastError()));
   }
 
   predict(values: Float32Array, rows: number, options: PredictOptions = {}): Prediction {
