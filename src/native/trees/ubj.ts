@@ -160,11 +160,13 @@ class UbjReader {
   /** Copies numbers and turns big-endian into this machine's little-endian. */
   #copyNative(length: number, size: 1 | 2 | 4 | 8): ArrayBuffer {
     const from = this.#take(length * size);
-    const copy = Buffer.from(this.#bytes.slice(from, from + length * size).buffer);
-    if (size === 2) copy.swap16();
-    else if (size === 4) copy.swap32();
-    else if (size === 8) copy.swap64();
-    return copy.buffer;
+    const copy = new ArrayBuffer(length * size);
+    new Uint8Array(copy).set(this.#bytes.subarray(from, from + length * size));
+    const swapped = Buffer.from(copy);
+    if (size === 2) swapped.swap16();
+    else if (size === 4) swapped.swap32();
+    else if (size === 8) swapped.swap64();
+    return copy;
   }
 
   #peek(): string {
