@@ -97,8 +97,10 @@ if (source === undefined) throw new Error('MLSCHED_DATA must name the folder of 
 const roots: Roots = { source: resolve(source), target: resolve(import.meta.dirname, '../data/sample') };
 const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
 const connection = await instance.connect();
-for (const { target } of CUTS)
-  await rm(dirname(join(roots.target, target)), { recursive: true, force: true });
+for (const folder of new Set(CUTS.map(({ target }) => join(roots.target, dirname(target))))) {
+  await mkdir(folder, { recursive: true });
+  for (const old of await listFiles(folder, '.parquet')) await rm(old);
+}
 const files: SampleFile[] = [];
 for (const one of CUTS) files.push(await cut(connection, roots, one));
 connection.disconnectSync();
