@@ -14,3 +14,14 @@ export { trainBooster } from './xgboost/train.ts';
 export type { TrainBoosterOptions, TrainedBooster, TrainingRound } from './xgboost/train.ts';
 export { loadPredictor } from './predictor.ts';
 export type { LoadPredictorOptions, Predictor } from './predictor.ts';
+export { createOnnxGraph } from './onnx/graph.ts';
+export type {
+  GemmOptions,
+  OnnxDimension,
+  OnnxElementType,
+  OnnxGraph,
+  OnnxValue,
+  ReduceOptions,
+} from './onnx/graph.ts';
+export { createSession, floatTensor, integerTensor } from './onnx/session.ts';
+export type { CreateSessionOptions, OnnxSession, OnnxTensor } from './onnx/session.ts';
