@@ -1,0 +1,44 @@
+import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
+
+/** Reads a whole number of at least `least`; commander turns the error into a usage error. */
+export function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < least) {
+      throw new InvalidArgumentError(`expected a whole number of at least ${least}.`);
+    }
+    return value;
+  };
+}
+
+/** Reads a comma-separated list without empty entries. */
+export function nameList(text: string): string[] {
+  const names = text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  if (names.length === 0) throw new InvalidArgumentError('expected names separated by commas.');
+  return names;
+}
+
+/** A sub-command with the options that all commands share, so that the same flag means the same everywhere. */
+export function createCommand(name: string, summary: string, examples: readonly string[]) {
+  return new Command(name)
+    .description(summary)
+    .addOption(
+      new Option('-o, --output <format>', 'form of the answer')
+        .choices(['table', 'json', 'yaml'] as const)
+        .default('table' as const),
+    )
+    .addOption(
+      new Option('--progress <mode>', 'how progress is shown on standard error')
+        .choices(['auto', 'plain', 'json', 'none'] as const)
+        .default('auto' as const),
+    )
+    .option('--seed <number>', 'seed of everything that is drawn by chance', wholeNumber(0), 1)
+    .option('--debug', 'show the stack of an error', false)
+    .addHelpText(
+      'beforeAll',
+      examples.length > 0 ? `Examples:\n${examples.map((line) => `  ${line}`).join('\n')}\n` : '',
+    );
+}

@@ -1,0 +1,40 @@
+import { Command } from '@commander-js/extra-typings';
+import { completionCommand } from './commands/completion.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { versionCommand } from './commands/version.ts';
+
+const EXAMPLES = `Examples:
+  mlsched demo                                      the main job on a real trace, with a report
+  mlsched evaluate forecast --data DIR -o json      how well is this load forecast?
+`;
+
+const EXIT_CODES = `
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the check found something, 130 interrupted.
+Environment: MLSCHED_DATA (data root), MLSCHED_HOME (models and reports, default .mlsched).`;
+
+/** The whole command line. Commands load what they need only when they run, so that help is quick. */
+export function createProgram(): Command {
+  const program = new Command('mlsched')
+    .description('Learned scheduling for Kubernetes: load forecast, placement and node health.')
+    .helpCommand(false)
+    .addHelpText('before', EXAMPLES)
+    .addHelpText('after', EXIT_CODES);
+  for (const command of commands(program as unknown as Command))
+    program.addCommand(command as unknown as Command);
+  forEachCommand(program as unknown as Command, (command) => {
+    command
+      .exitOverride()
+      .configureOutput({ writeErr: () => undefined })
+      .showSuggestionAfterError(true);
+  });
+  return program as unknown as Command;
+}
+
+function commands(program: Command): unknown[] {
+  return [doctorCommand(), versionCommand(), completionCommand(program)];
+}
+
+function forEachCommand(command: Command, visit: (command: Command) => void): void {
+  visit(command);
+  for (const child of command.commands) forEachCommand(child as unknown as Command, visit);
+}
