@@ -12,3 +12,7 @@ export type {
   PlacementData,
   VmArrivals,
 } from './placement-types.ts';
+export { assessQuality } from './quality.ts';
+export type { AssessOptions } from './quality.ts';
+export { QUALITY_BAR } from './quality-types.ts';
+export type { Gap, MetricQuality, QualityPart, QualityParts, QualityReport } from './quality-types.ts';
