@@ -13,8 +13,9 @@ export interface PlacementPolicy {
   /** Called after each scrape, when the metrics of the view have changed. */
   onScrape?(view: ClusterView): void;
   /**
-   * @param feasible - Indices of nodes with room for the pod; only the first `feasibleCount` count. Their
-   *   order carries no meaning. Read only.
+   * @param feasible - Indices of nodes with room for the pod, ascending; only the first `feasibleCount`
+   *   count. Read only.
+   * @param feasibleCount - At least 2: with one candidate nobody is asked, as in kube-scheduler.
    * @returns Index of the chosen node, or -1 to abstain: the stock choice is used instead.
    */
   choose(pod: PodSpec, view: ClusterView, feasible: Int32Array, feasibleCount: number): number;
@@ -30,8 +31,10 @@ export interface FutureKnowledge {
    * (pods that end before count no longer), millicores, `k` in `[0, steps)`.
    */
   nodeCpuDemandMillicores(node: number, out: Float64Array): void;
+  nodeMemoryDemandBytes(node: number, out: Float64Array): void;
   /** The same for one pod that is about to be placed, from now to its end. */
   podCpuDemandMillicores(uid: number, out: Float64Array): void;
+  podMemoryDemandBytes(uid: number, out: Float64Array): void;
 }
 
 /** What a policy may be made from. */

@@ -1,0 +1,52 @@
+import type { ClusterView, PodSpec } from '#domain';
+import { createRng } from '#kernel/rng';
+
+import type { PlacementPolicy } from '../types.ts';
+
+/** Score of one node for one pod; higher is better. */
+export type NodeScore = (pod: PodSpec, view: ClusterView, node: number) => number;
+
+export interface ScoredPolicyOptions {
+  readonly name: string;
+  readonly seed: number;
+  readonly score: NodeScore;
+  /** Nodes that the policy itself rejects; when it rejects all, it abstains. */
+  readonly accepts?: (pod: PodSpec, view: ClusterView, node: number) => boolean;
+  readonly prepare?: (view: ClusterView) => void;
+  readonly onScrape?: (view: ClusterView) => void;
+  /** Called before the nodes of a decision are scored. */
+  readonly begin?: (pod: PodSpec, view: ClusterView) => void;
+}
+
+/** A policy that takes the best-scored node; equal scores are drawn by the seed, as kube-scheduler does. */
+export function createScoredPolicy(options: ScoredPolicyOptions): PlacementPolicy {
+  const rng = createRng(options.seed).fork(`ties/${options.name}`);
+  const { score, accepts, begin } = options;
+  return {
+    name: options.name,
+    ...(options.prepare === undefined ? {} : { prepare: options.prepare }),
+    ...(options.onScrape === undefined ? {} : { onScrape: options.onScrape }),
+    choose(pod, view, feasible, feasibleCount) {
+      begin?.(pod, view);
+      let best = -1;
+      let bestScore = -Infinity;
+      let ties = 0;
+      for (let i = 0; i < feasibleCount; i++) {
+        const node = feasible[i] as number;
+        if (accepts !== undefined && !accepts(pod, view, node)) continue;
+        const value = score(pod, view, node);
+        if (value > bestScore) {
+          bestScore = value;
+          best = node;
+          ties = 1;
+        } else if (value === bestScore && rng.int(++ties) === 0) best = node;
+      }
+      return best;
+    },
+  };
+}
+
+/** `x` limited to 0..1. */
+export function clip(x: number): number {
+  return x < 0 ? 0 : x > 1 ? 1 : x;
+}
