@@ -50,11 +50,6 @@ function usageCdf(mean: number, deviation: number): (x: number) => number {
   return (x) => betaCdf(x, mean * total, (1 - mean) * total);
 }
 
-/** Half limit risk, half load risk, 0..1. */
-function riskOf(inputs: RiskInputs): number {
-  return LIMIT_WEIGHT * limitRisk(inputs) + (1 - LIMIT_WEIGHT) * loadRisk(inputs);
-}
-
 function cpuInputs(pod: PodSpec, { nodes, metrics }: ClusterView, node: number): RiskInputs {
   return {
     allocatable: nodes.cpuAllocatableMillicores[node] as number,
@@ -79,14 +74,47 @@ function memoryInputs(pod: PodSpec, { nodes, metrics }: ClusterView, node: numbe
   };
 }
 
+/** Remembers the load risk of each node: it changes with a scrape or a binding, not with the pod that asks. */
+function createRiskCache(): (inputs: RiskInputs, node: number, nodeCount: number) => number {
+  let keys: Float64Array = new Float64Array(0);
+  let risks: Float64Array = new Float64Array(0);
+  return (inputs, node, nodeCount) => {
+    if (risks.length !== nodeCount) {
+      keys = new Float64Array(nodeCount * 4).fill(Number.NaN);
+      risks = new Float64Array(nodeCount);
+    }
+    const at = node * 4;
+    const isSame =
+      keys[at] === inputs.requested &&
+      keys[at + 1] === inputs.limit &&
+      keys[at + 2] === inputs.meanRatio &&
+      keys[at + 3] === inputs.sdRatio;
+    if (isSame) return risks[node] as number;
+    keys[at] = inputs.requested;
+    keys[at + 1] = inputs.limit;
+    keys[at + 2] = inputs.meanRatio;
+    keys[at + 3] = inputs.sdRatio;
+    return (risks[node] = loadRisk(inputs));
+  };
+}
+
 /** Trimaran LowRiskOverCommitment, scheduler-plugins; research/placement-baselines 4.4. */
-export const createLowRiskOverCommitment: PolicyFactory = ({ seed }) =>
-  createScoredPolicy({
+export const createLowRiskOverCommitment: PolicyFactory = ({ seed }) => {
+  const cpuLoadRisk = createRiskCache();
+  const memoryLoadRisk = createRiskCache();
+  const mix = (limit: number, load: number): number => LIMIT_WEIGHT * limit + (1 - LIMIT_WEIGHT) * load;
+  return createScoredPolicy({
     name: 'low-risk-over-commitment',
     seed,
     score(pod, view, node) {
       if (pod.qos === 'best-effort' || Number.isNaN(view.metrics.cpu.mean15mRatio[node])) return 0;
-      const risk = Math.max(riskOf(cpuInputs(pod, view, node)), riskOf(memoryInputs(pod, view, node)));
+      const cpu = cpuInputs(pod, view, node);
+      const memory = memoryInputs(pod, view, node);
+      const risk = Math.max(
+        mix(limitRisk(cpu), cpuLoadRisk(cpu, node, view.nodeCount)),
+        mix(limitRisk(memory), memoryLoadRisk(memory, node, view.nodeCount)),
+      );
       return Math.round(100 * (1 - risk));
     },
   });
+};

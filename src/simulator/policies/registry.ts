@@ -1,12 +1,18 @@
 import { policyUnknown } from '../errors.ts';
 import { nearestName } from '../nearest-name.ts';
 import type { PolicyFactory } from '../types.ts';
+import { createBestFit } from './best-fit.ts';
+import { createCraneDynamic } from './crane-dynamic.ts';
+import { createKoordinatorLoadAware } from './koordinator-load-aware.ts';
+import { createLoadVariationRiskBalancing } from './load-variation-risk-balancing.ts';
 import { createLowRiskOverCommitment } from './low-risk-over-commitment.ts';
 import { createMostAllocated } from './most-allocated.ts';
+import { createPeakOracle } from './peak-oracle.ts';
 import { createRandom } from './random.ts';
 import { createRoundRobin } from './round-robin.ts';
 import { createStock } from './stock.ts';
 import { createTargetLoadPacking } from './target-load-packing.ts';
+import { createVolcanoUsage } from './volcano-usage.ts';
 
 /** The published rivals and the controls, by the names of the contract. */
 export const BASELINE_POLICIES: Readonly<Record<string, PolicyFactory>> = {
@@ -15,7 +21,13 @@ export const BASELINE_POLICIES: Readonly<Record<string, PolicyFactory>> = {
   stock: createStock,
   'most-allocated': createMostAllocated,
   'target-load-packing': createTargetLoadPacking,
+  'load-variation-risk-balancing': createLoadVariationRiskBalancing,
   'low-risk-over-commitment': createLowRiskOverCommitment,
+  'koordinator-load-aware': createKoordinatorLoadAware,
+  'crane-dynamic': createCraneDynamic,
+  'volcano-usage': createVolcanoUsage,
+  'best-fit': createBestFit,
+  'peak-oracle': createPeakOracle,
 };
 
 /** The policy that knows the future: a ceiling, never a rival. */

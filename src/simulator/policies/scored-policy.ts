@@ -6,12 +6,15 @@ import type { PlacementPolicy } from '../types.ts';
 /** Score of one node for one pod; higher is better. */
 export type NodeScore = (pod: PodSpec, view: ClusterView, node: number) => number;
 
+/** Whether a policy would let a pod onto a node at all. */
+export type NodeFilter = (pod: PodSpec, view: ClusterView, node: number) => boolean;
+
 export interface ScoredPolicyOptions {
   readonly name: string;
   readonly seed: number;
   readonly score: NodeScore;
-  /** Nodes that the policy itself rejects; when it rejects all, it abstains. */
-  readonly accepts?: (pod: PodSpec, view: ClusterView, node: number) => boolean;
+  /** The policy's own filter. When it rejects every node it is ignored: else pods would wait for nothing. */
+  readonly accepts?: NodeFilter;
   readonly prepare?: (view: ClusterView) => void;
   readonly onScrape?: (view: ClusterView) => void;
   /** Called before the nodes of a decision are scored. */
@@ -22,28 +25,41 @@ export interface ScoredPolicyOptions {
 export function createScoredPolicy(options: ScoredPolicyOptions): PlacementPolicy {
   const rng = createRng(options.seed).fork(`ties/${options.name}`);
   const { score, accepts, begin } = options;
+  const pick = (decision: Decision, filter: NodeFilter | undefined): number => {
+    const { pod, view, feasible, feasibleCount } = decision;
+    let best = -1;
+    let bestScore = -Infinity;
+    let ties = 0;
+    for (let i = 0; i < feasibleCount; i++) {
+      const node = feasible[i] as number;
+      if (filter !== undefined && !filter(pod, view, node)) continue;
+      const value = score(pod, view, node);
+      if (value > bestScore) {
+        bestScore = value;
+        best = node;
+        ties = 1;
+      } else if (value === bestScore && rng.int(++ties) === 0) best = node;
+    }
+    return best;
+  };
   return {
     name: options.name,
     ...(options.prepare === undefined ? {} : { prepare: options.prepare }),
     ...(options.onScrape === undefined ? {} : { onScrape: options.onScrape }),
     choose(pod, view, feasible, feasibleCount) {
       begin?.(pod, view);
-      let best = -1;
-      let bestScore = -Infinity;
-      let ties = 0;
-      for (let i = 0; i < feasibleCount; i++) {
-        const node = feasible[i] as number;
-        if (accepts !== undefined && !accepts(pod, view, node)) continue;
-        const value = score(pod, view, node);
-        if (value > bestScore) {
-          bestScore = value;
-          best = node;
-          ties = 1;
-        } else if (value === bestScore && rng.int(++ties) === 0) best = node;
-      }
-      return best;
+      const decision = { pod, view, feasible, feasibleCount };
+      const accepted = pick(decision, accepts);
+      return accepted < 0 && accepts !== undefined ? pick(decision, undefined) : accepted;
     },
   };
+}
+
+interface Decision {
+  readonly pod: PodSpec;
+  readonly view: ClusterView;
+  readonly feasible: Int32Array;
+  readonly feasibleCount: number;
 }
 
 /** `x` limited to 0..1. */
