@@ -1,0 +1,88 @@
+import { execFile } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { freePorts, startProcess, waitUntilReady } from './processes.ts';
+
+/** A real Prometheus on loopback. */
+export interface LocalPrometheus {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Samples of one metric for the back-fill, as OpenMetrics wants them: grouped by series, times ascending. */
+export interface BackfillMetric {
+  readonly name: string;
+  readonly type: 'gauge' | 'counter';
+  readonly series: readonly {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly samples: readonly (readonly [timeMs: number, value: number])[];
+  }[];
+}
+
+/** Why Prometheus cannot be run here; false when it can. */
+export function prometheusMissing(): string | false {
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  const missing = ['prometheus', 'promtool'].find(
+    (program) => !folders.some((folder) => canRun(join(folder, program))),
+  );
+  return missing === undefined ? false : `${missing} is not installed (Debian package prometheus)`;
+}
+
+function canRun(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Starts Prometheus in an empty folder, with history back-filled by promtool. */
+export async function startPrometheus(
+  folder: string,
+  history: readonly BackfillMetric[],
+): Promise<LocalPrometheus> {
+  const data = join(folder, 'data');
+  await mkdir(data, { recursive: true });
+  const text = join(folder, 'history.txt');
+  await writeFile(text, formatOpenMetrics(history));
+  const backfill = `tsdb create-blocks-from openmetrics --max-block-duration=720h --quiet`.split(' ');
+  await promisify(execFile)('promtool', [...backfill, text, data]);
+  const config = join(folder, 'prometheus.yml');
+  await writeFile(config, 'global: {scrape_interval: 1s}\n');
+  const [port = 0] = await freePorts(1);
+  const log = join(folder, 'prometheus.log');
+  const command = [
+    'prometheus',
+    `--config.file=${config}`,
+    `--storage.tsdb.path=${data}`,
+    // The default of 15 days would drop the back-filled blocks.
+    '--storage.tsdb.retention.time=90d',
+    `--web.listen-address=127.0.0.1:${port}`,
+  ];
+  const server = startProcess('prometheus', command, log);
+  const url = `http://127.0.0.1:${port}`;
+  await waitUntilReady(server, log, async () => (await fetch(`${url}/-/ready`)).ok);
+  return { url, stop: () => server.stop() };
+}
+
+function formatOpenMetrics(history: readonly BackfillMetric[]): string {
+  const lines: string[] = [];
+  for (const { name, type, series } of history) {
+    lines.push(`# TYPE ${type === 'counter' ? name.replace(/_total$/, '') : name} ${type}`);
+    for (const { labels, samples } of series) {
+      const list = Object.entries(labels).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+      for (const [timeMs, value] of samples) {
+        lines.push(`${name}{${list.join(',')}} ${formatValue(value)} ${timeMs / 1000}`);
+      }
+    }
+  }
+  return `${lines.join('\n')}\n# EOF\n`;
+}
+
+function formatValue(value: number): string {
+  if (value === Infinity) return '+Inf';
+  return value === -Infinity ? '-Inf' : String(value);
+}
