@@ -1,0 +1,173 @@
+import { DEFAULT_SCORE_WEIGHTS } from '#domain';
+import type { ClusterView, Decision, PodSpec, ScorePart, ScoreWeights, UnknownReason } from '#domain';
+import {
+  createFeatureEncoder,
+  createOutlook,
+  createPlacementScorer,
+  createUsageProfile,
+  loadPlacementModel,
+  unknownSignals,
+} from '#models/placement';
+import type { FeatureEncoder, NodeSignals, Outlook, PlacementScorer } from '#models/placement';
+import type { PlacementPolicy, PolicyContext } from '#simulator';
+
+import { combineParts, createPartTable, normaliseWeights } from './combine.ts';
+import type { PartTable } from './combine.ts';
+import { decide, isTooClose, rankTotals } from './decide.ts';
+import { DEFAULT_FORECAST_RISK, scoreForecast } from './forecast-part.ts';
+import type { ForecastRiskConfig } from './forecast-part.ts';
+import { createSignalSource } from './node-signals.ts';
+import type { SignalSource } from './node-signals.ts';
+import { relativeScores } from './relative-score.ts';
+
+/** How the ensemble decides. */
+export interface EnsembleConfig {
+  readonly weights: ScoreWeights;
+  readonly forecastRisk: ForecastRiskConfig;
+  /** Advantage difference, in the network's units, at which a placement score is near its end. */
+  readonly placementScale: number;
+  /** Standard errors that the best candidate must lead the average by; 0 = never abstain for closeness. */
+  readonly abstentionSigmas: number;
+}
+
+export const DEFAULT_ENSEMBLE_CONFIG: EnsembleConfig = {
+  weights: DEFAULT_SCORE_WEIGHTS,
+  forecastRisk: DEFAULT_FORECAST_RISK,
+  placementScale: 2,
+  abstentionSigmas: 0,
+};
+
+/** The decision path of the product, as a policy; `explain` tells the last decision again in full. */
+export interface EnsemblePolicy extends PlacementPolicy {
+  /** Decides without any effect and returns the whole record: part scores, runner-up, margin, flips. */
+  explain(pod: PodSpec, view: ClusterView, candidates: Int32Array, count: number): Decision;
+}
+
+export interface EnsembleOptions {
+  readonly name: string;
+  readonly context: Pick<PolicyContext, 'artefacts'>;
+  readonly config?: EnsembleConfig;
+  /** Replaces the forecast and health models, for tests and ablations. */
+  readonly signals?: SignalSource;
+}
+
+/**
+ * Creates the ensemble: forecasts and health of all nodes once a tick, and per pod only the placement network
+ * and look-ups. A model that is not there is unknown: its share goes to the others; with no model at all the
+ * policy abstains.
+ *
+ * @throws MlschedError for an artefact that cannot be read, or weights that make no sense.
+ */
+export function createEnsemblePolicy(options: EnsembleOptions): EnsemblePolicy {
+  const config = options.config ?? DEFAULT_ENSEMBLE_CONFIG;
+  return new Ensemble(options, { ...config, weights: normaliseWeights(config.weights) });
+}
+
+class Ensemble implements EnsemblePolicy {
+  readonly name: string;
+  private readonly config: EnsembleConfig;
+  private readonly outlook: Outlook = createOutlook(createUsageProfile());
+  private readonly encoder: FeatureEncoder;
+  private readonly scorer: PlacementScorer | undefined;
+  private readonly source: SignalSource;
+  private readonly placementError: number;
+  private signals: NodeSignals = unknownSignals(0);
+  private parts: PartTable = createPartTable(0);
+  private totals = new Float64Array(0);
+
+  constructor(options: EnsembleOptions, config: EnsembleConfig) {
+    const { artefacts } = options.context;
+    this.name = options.name;
+    this.config = config;
+    this.encoder = createFeatureEncoder(this.outlook);
+    this.source = options.signals ?? createSignalSource(artefacts);
+    const artefact = artefacts.get('placement');
+    const model =
+      artefact === undefined || config.weights.placement === 0 ? undefined : loadPlacementModel(artefact);
+    this.scorer = model === undefined ? undefined : createPlacementScorer(model);
+    this.placementError = model?.advantageError ?? 0;
+  }
+
+  prepare(view: ClusterView): void {
+    this.onScrape(view);
+  }
+
+  onScrape(view: ClusterView): void {
+    this.outlook.profile.observe(view);
+    this.outlook.refresh(view);
+    this.encoder.refresh(view);
+    this.signals = this.source.refresh(view);
+  }
+
+  choose(pod: PodSpec, view: ClusterView, feasible: Int32Array, feasibleCount: number): number {
+    const uncertainty = this.scoreParts(pod, view, feasible, feasibleCount);
+    const { weights, abstentionSigmas } = this.config;
+    combineParts(this.parts, weights, feasibleCount, this.totals);
+    const { best } = rankTotals(this.totals, feasible, feasibleCount);
+    if (best < 0) return -1;
+    const limit = { sigmas: abstentionSigmas, uncertainty };
+    return isTooClose(this.totals, feasibleCount, best, limit) ? -1 : (feasible[best] as number);
+  }
+
+  explain(pod: PodSpec, view: ClusterView, candidates: Int32Array, count: number): Decision {
+    const uncertainty = this.scoreParts(pod, view, candidates, count);
+    return decide({
+      pod: String(pod.uid),
+      nodeNames: view.nodeNames,
+      candidates,
+      count,
+      parts: this.parts,
+      unknownReason: (part) => this.unknownReason(part),
+      weights: this.config.weights,
+      abstention: { sigmas: this.config.abstentionSigmas, uncertainty },
+    });
+  }
+
+  private unknownReason(part: ScorePart): UnknownReason {
+    if (part === 'placement') return 'no-model';
+    return this.signals.health.length === 0 ? 'no-model' : 'missing';
+  }
+
+  /** Fills the part table; returns the standard error of a total. */
+  private scoreParts(pod: PodSpec, view: ClusterView, candidates: Int32Array, count: number): number {
+    this.reserve(count);
+    this.outlook.countNewBindings(view);
+    const { parts, config, signals, outlook } = this;
+    const input = { view, pod, candidates, count, signals };
+    const deviation =
+      config.weights.forecast === 0
+        ? Number.NaN
+        : scoreForecast({ ...input, outlook }, config.forecastRisk, parts.forecast);
+    this.scorePlacement(input);
+    for (let i = 0; i < count; i++) parts.health[i] = signals.health[candidates[i] as number] ?? Number.NaN;
+    return this.standardError(deviation);
+  }
+
+  private scorePlacement(input: Parameters<FeatureEncoder['encode']>[0]): void {
+    const { placement } = this.parts;
+    if (this.scorer === undefined) {
+      placement.fill(Number.NaN);
+      return;
+    }
+    this.scorer.score(this.encoder.encode(input), input.count, placement);
+    for (let i = 0; i < input.count; i++) placement[i] = -(placement[i] as number);
+    relativeScores(placement, input.count, this.config.placementScale);
+  }
+
+  /** Errors of forecast and placement score, seen through the slope of their scores and weights. */
+  private standardError(forecastDeviation: number): number {
+    const { weights, forecastRisk, placementScale } = this.config;
+    const forecast = Number.isNaN(forecastDeviation)
+      ? 0
+      : (0.5 * weights.forecast * forecastRisk.load * forecastDeviation) / forecastRisk.scale;
+    const placement =
+      this.scorer === undefined ? 0 : (0.5 * weights.placement * this.placementError) / placementScale;
+    return Math.hypot(forecast, placement);
+  }
+
+  private reserve(count: number): void {
+    if (this.totals.length >= count) return;
+    this.parts = createPartTable(count);
+    this.totals = new Float64Array(count);
+  }
+}
