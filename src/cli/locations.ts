@@ -12,12 +12,12 @@ export type DataKind = keyof typeof FOLDERS;
 
 /** Models, caches and reports: `MLSCHED_HOME`, else `.mlsched` in the working directory. */
 export function stateDirectory(): string {
-  return resolve(process.env['MLSCHED_HOME'] ?? '.mlsched');
+  return resolve(process.env['MLSCHED_HOME'] || '.mlsched');
 }
 
 /** The data root without `--data`: `MLSCHED_DATA`, else the sample in the repository. */
 export function dataRoot(): string {
-  return resolve(process.env['MLSCHED_DATA'] ?? join(REPOSITORY_ROOT, 'data/sample'));
+  return resolve(process.env['MLSCHED_DATA'] || join(REPOSITORY_ROOT, 'data/sample'));
 }
 
 /**

@@ -42,3 +42,11 @@ export function createCommand(name: string, summary: string, examples: readonly 
       examples.length > 0 ? `Examples:\n${examples.map((line) => `  ${line}`).join('\n')}\n` : '',
     );
 }
+
+/** Reads a share in 0..1, the ends left out. */
+export function ratio(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value < 1))
+    throw new InvalidArgumentError('expected a share between 0 and 1, such as 0.6.');
+  return value;
+}

@@ -1,4 +1,6 @@
 import { Command } from '@commander-js/extra-typings';
+import { qualityCommand } from './commands/quality.ts';
+import { simulateCommand } from './commands/simulate.ts';
 import { completionCommand } from './commands/completion.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { versionCommand } from './commands/version.ts';
@@ -31,7 +33,7 @@ export function createProgram(): Command {
 }
 
 function commands(program: Command): unknown[] {
-  return [doctorCommand(), versionCommand(), completionCommand(program)];
+  return [simulateCommand(), qualityCommand(), doctorCommand(), versionCommand(), completionCommand(program)];
 }
 
 function forEachCommand(command: Command, visit: (command: Command) => void): void {

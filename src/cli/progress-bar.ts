@@ -37,7 +37,8 @@ export function createProgressDisplay(mode: ProgressMode, sink: Sink, nowMs: () 
   const interval = isBar ? BAR_INTERVAL_MS : LINE_INTERVAL_MS;
   let startedMs = nowMs();
   let shownMs = startedMs + FIRST_OUTPUT_MS - interval;
-  let current = '';
+  let lastDone = 0;
+  let lastTotal = -1;
   const clear = (): void => {
     if (isBar) sink.write('\r\u001b[K');
   };
@@ -45,11 +46,13 @@ export function createProgressDisplay(mode: ProgressMode, sink: Sink, nowMs: () 
     clear,
     report(done, total, note = '') {
       const now = nowMs();
-      if (note !== current) {
-        current = note;
+      // A new step is told by another total or by starting over, not by its words: those may change each time.
+      if (total !== lastTotal || done < lastDone) {
         startedMs = now;
         shownMs = now + FIRST_OUTPUT_MS - interval;
       }
+      lastTotal = total;
+      lastDone = done;
       if (now - shownMs < interval) return;
       shownMs = now;
       const step: Step = { done, total, note, elapsedMs: now - startedMs };

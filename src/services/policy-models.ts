@@ -1,0 +1,40 @@
+import { join } from 'node:path';
+import { MODEL_NAMES } from '#domain';
+import type { ModelArtefact } from '#domain';
+import { isMlschedError } from '#kernel/errors';
+import { openFileRegistry } from '#training';
+
+/** Where the embedded registry stands below the state directory. */
+export function registryHome(stateDirectory: string): string {
+  return join(stateDirectory, 'models');
+}
+
+/**
+ * Loads the models that our own policies need.
+ *
+ * @param reference - Alias or version.
+ * @param policies - Nothing is loaded when none of them is ours.
+ * @returns The models there are; a policy re-weights the parts whose model is missing.
+ */
+export async function loadPolicyModels(
+  stateDirectory: string,
+  reference: string,
+  policies: readonly string[] | 'all',
+  reporter: { note(line: string): void },
+): Promise<Map<string, ModelArtefact>> {
+  const artefacts = new Map<string, ModelArtefact>();
+  if (policies !== 'all' && !policies.some((name) => name.startsWith('mlsched'))) return artefacts;
+  const registry = openFileRegistry({ home: registryHome(stateDirectory) });
+  for (const name of MODEL_NAMES) {
+    try {
+      const { artefact } = await registry.load(name, reference);
+      artefacts.set(name, artefact);
+    } catch (error) {
+      if (!isMlschedError(error) || error.code !== 'MLS_TRAINING_MODEL_NOT_FOUND') throw error;
+      reporter.note(
+        `WARNING no ${name} model ${reference} in the registry: run 'mlsched train all' first, or mlsched scores without it`,
+      );
+    }
+  }
+  return artefacts;
+}
