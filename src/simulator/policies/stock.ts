@@ -37,20 +37,28 @@ export function leastAllocatedScore(pod: PodSpec, { nodes }: ClusterView, node: 
   return Math.floor((cpu + memory) / 2);
 }
 
-/** NodeResourcesBalancedAllocation of CPU and memory, 0..100; best-effort pods get 0 everywhere (skipped). */
+/**
+ * NodeResourcesBalancedAllocation of CPU and memory as kube-scheduler 1.36 and newer compute it: how much the pod
+ * improves the balance of the node, 50..100, 75 when it changes nothing; best-effort pods get 0 everywhere (skipped).
+ * Until 1.35 the score was `balanceOf` with the pod alone.
+ */
 export function balancedAllocationScore(pod: PodSpec, { nodes }: ClusterView, node: number): number {
   if (pod.cpuRequestMillicores === 0 && pod.memoryRequestBytes === 0) return 0;
-  const cpu = Math.min(
-    ((nodes.cpuRequestedMillicores[node] as number) + pod.cpuRequestMillicores) /
-      (nodes.cpuAllocatableMillicores[node] as number),
-    1,
+  const cpu = nodes.cpuRequestedMillicores[node] as number;
+  const memory = nodes.memoryRequestedBytes[node] as number;
+  const cpuAllocatable = nodes.cpuAllocatableMillicores[node] as number;
+  const memoryAllocatable = nodes.memoryAllocatableBytes[node] as number;
+  const withPod = balanceOf(
+    (cpu + pod.cpuRequestMillicores) / cpuAllocatable,
+    (memory + pod.memoryRequestBytes) / memoryAllocatable,
   );
-  const memory = Math.min(
-    ((nodes.memoryRequestedBytes[node] as number) + pod.memoryRequestBytes) /
-      (nodes.memoryAllocatableBytes[node] as number),
-    1,
-  );
-  return Math.floor((1 - Math.abs((cpu - memory) / 2)) * 100);
+  const withoutPod = balanceOf(cpu / cpuAllocatable, memory / memoryAllocatable);
+  return 50 + Math.trunc((50 + withPod - withoutPod) / 2);
+}
+
+/** 100 when both resources are requested to the same share, 50 when one is full and the other empty; integer. */
+function balanceOf(cpuRatio: number, memoryRatio: number): number {
+  return Math.floor((1 - Math.abs((Math.min(cpuRatio, 1) - Math.min(memoryRatio, 1)) / 2)) * 100);
 }
 
 /** What stock kube-scheduler adds up where only resources matter, 0..200. */
