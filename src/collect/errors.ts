@@ -112,3 +112,12 @@ export function noPodFile(directory: string): MlschedError {
     details: { directory },
   });
 }
+
+export function noHistory(startMs: number, endMs: number): MlschedError {
+  const span = `${new Date(startMs).toISOString()} to ${new Date(endMs).toISOString()}`;
+  return new MlschedError('MLS_COLLECT_NO_HISTORY', `the source has no CPU sample of any node from ${span}`, {
+    kind: 'not-found',
+    hint: 'Check that node_exporter is scraped, and how long this Prometheus keeps its data (--storage.tsdb.retention.time).',
+    details: { span },
+  });
+}
