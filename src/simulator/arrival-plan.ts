@@ -2,6 +2,8 @@ import { hashText } from '#kernel/rng';
 import type { Rng } from '#kernel/rng';
 
 import { tracesTooSmall } from './errors.ts';
+import { createLifetimeSampler } from './lifetimes.ts';
+import type { LifetimeSampler } from './lifetimes.ts';
 import type { Scenario } from './scenario.ts';
 import { CURVE_STEP_SECONDS, curveCell } from './traces.ts';
 import type { ArrivalWindow, CurveFamily, WorkloadTraces } from './traces.ts';
@@ -66,6 +68,7 @@ export function planArrivals(options: ArrivalOptions): PlannedPod[] {
   const context: PlanContext = {
     ...options,
     familyClasses: classifyFamilies(options.traces.families),
+    lifetimes: createLifetimeSampler(options.traces.arrivals),
     largestBatchMillicores: scenario.largestBatchRatio * targetMillicores,
   };
   for (let copy = 0; missing > tolerance; copy++) {
@@ -91,6 +94,7 @@ export function planArrivals(options: ArrivalOptions): PlannedPod[] {
 type PlanContext = ArrivalOptions & {
   readonly familyClasses: readonly (readonly CurveFamily[])[];
   readonly largestBatchMillicores: number;
+  readonly lifetimes: LifetimeSampler;
 };
 
 function groupBatches(arrivals: ArrivalWindow): BatchRows[] {
@@ -110,7 +114,7 @@ function repeatWindow(context: PlanContext, batches: readonly BatchRows[], rng: 
   const { arrivals } = context.traces;
   const { windowSeconds } = arrivals;
   const turn = rng.next() * windowSeconds;
-  const longest = arrivals.lifetimeSecondsMax.reduce((most, value) => Math.max(most, value), 0);
+  const longest = context.lifetimes.longestSeconds;
   const instances: BatchInstance[] = [];
   for (const rows of batches) {
     const first = (arrivals.arrivalSeconds[rows.begin] as number) + turn;
@@ -136,9 +140,7 @@ function makePods(context: PlanContext, { rows, atSeconds }: BatchInstance, rng:
   for (let row = rows.begin; row < rows.end && size < context.largestBatchMillicores; row++) {
     const vcpus = arrivals.vcpus[row] as number;
     if (vcpus * 2000 > context.largestNodeMillicores) continue;
-    const least = arrivals.lifetimeSecondsMin[row] as number;
-    const most = arrivals.lifetimeSecondsMax[row] as number;
-    const stop = atSeconds + least + rng.next() * (most - least);
+    const stop = atSeconds + context.lifetimes.drawSeconds(row, rng);
     const arrivalSeconds = Math.max(atSeconds, context.startSeconds);
     size += vcpus * 1000 * family.cpuMeanRatio;
     if (stop > arrivalSeconds) {

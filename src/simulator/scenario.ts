@@ -72,7 +72,7 @@ const schema = z
       .default(0.6)
       .describe('mean CPU demand of ordinary pods and background, share of capacity'),
     memoryDemandRatio: ratio.default(0.5).describe('mean memory demand at demandRatio 0.6; scales with it'),
-    requestToUseRatio: z.number().positive().default(1).describe('sum of CPU requests over mean CPU use'),
+    requestToUseRatio: z.number().positive().default(0.9).describe('sum of CPU requests over mean CPU use'),
     memoryRequestToUseRatio: z.number().positive().default(1.1),
     reservedRatio: ratio.default(0.05).describe('capacity that is not allocatable'),
     podsPerNode: z.int().positive().default(110),

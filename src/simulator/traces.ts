@@ -46,6 +46,8 @@ export interface ArrivalWindow {
   readonly vcpus: Float32Array;
   readonly lifetimeSecondsMin: Float64Array;
   readonly lifetimeSecondsMax: Float64Array;
+  /** 1 where the trace ended before the VM did: its life is longer than the minimum. */
+  readonly isCensored: Uint8Array;
 }
 
 export interface NodeShape {
@@ -238,6 +240,7 @@ function selectArrivals(data: PlacementData, split: Split): ArrivalWindow {
     batch: all.batch.slice(begin, end),
     vcpus: all.vcpus.slice(begin, end),
     lifetimeSecondsMin: minima,
+    isCensored: all.isCensored.slice(begin, end),
     lifetimeSecondsMax: maxima.map((max, i) => (Number.isNaN(max) ? (minima[i] as number) : max)),
   };
 }

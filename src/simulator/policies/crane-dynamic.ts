@@ -1,8 +1,9 @@
 import type { ClusterView, LoadMoments } from '#domain';
+import { clamp } from '#kernel/units';
 
 import type { PolicyFactory } from '../types.ts';
 import { sumRecent } from './recent-pods.ts';
-import { clip, createScoredPolicy } from './scored-policy.ts';
+import { createScoredPolicy } from './scored-policy.ts';
 
 /** The three annotations per resource: weight in the score and how often they are renewed. */
 const MEAN_5M = { weight: 0.2, refreshMs: 3 * 60_000 };
@@ -47,7 +48,7 @@ export function craneScore(
   }
   // The sum of the weights is not exact in binary: without rounding 70 may come out as 69.99 and lose a point.
   const share = Math.floor(Number((sum / weights).toFixed(9)));
-  return 100 * clip((share - 10 * hotValue(bindings)) / 100);
+  return clamp(share - 10 * hotValue(bindings), 0, 100);
 }
 
 function createAnnotations(count: number): CraneAnnotations {
