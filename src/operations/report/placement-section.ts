@@ -1,4 +1,5 @@
-import type { NodeLoadRecord, PolicySummary, SimulateReport } from '#training';
+import type { NodeLoadRecord } from '#simulator';
+import type { PolicySummary, SimulateReport } from '#training';
 import { CHART_WIDTH, drawing, legend, linearScale, ticks, xAxis } from './chart.ts';
 import type { Frame } from './chart.ts';
 import { element, join, text } from './markup.ts';
