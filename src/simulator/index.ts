@@ -1,3 +1,4 @@
+export { findViewBreaches, watchPolicy } from './check-environment.ts';
 export { betaCdf } from './beta-distribution.ts';
 export { nearestName } from './nearest-name.ts';
 export { OBJECTIVE_TERMS, OBJECTIVE_WEIGHTS, objectiveOf, objectiveTerms } from './objective.ts';

@@ -16,8 +16,15 @@ import type { SimulationResult } from './types.ts';
  */
 export function runSimulation(options: RunOptions): SimulationResult {
   const world = createWorld(options);
-  const { startSeconds, endSeconds } = options.workload;
-  const { stepSeconds } = options.scenario;
+  playWorld(world);
+  return buildResult(world, options);
+}
+
+/** Plays a world to its end. */
+export function playWorld(world: World): void {
+  const { workload, scenario, onProgress } = world.options;
+  const { startSeconds, endSeconds } = workload;
+  const { stepSeconds } = scenario;
   const steps = Math.round((endSeconds - startSeconds) / stepSeconds);
   for (let step = 1; step <= steps; step++) {
     const until = startSeconds + step * stepSeconds;
@@ -28,10 +35,9 @@ export function runSimulation(options: RunOptions): SimulationResult {
     scrape(world, step);
     takeOver(world, until);
     retryPending(world);
-    options.onProgress?.(step / steps);
+    onProgress?.(step / steps);
   }
   world.accounting.counts.neverScheduledPods = world.pending.length;
-  return buildResult(world, options);
 }
 
 /** Plays arrivals, departures, failures and recoveries up to a time, each at its own second. */

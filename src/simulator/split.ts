@@ -14,9 +14,18 @@ const TIME_BOUNDS = { train: [0, 0.42], validation: [0.42, 0.58], test: [0.58, 1
  * it never changes when data are added.
  */
 export function isInSplit(unit: string, split: Split): boolean {
-  const position = hashText(`split/${unit}`) / 0x1_0000_0000;
+  const position = spread(hashText(`split/${unit}`)) / 0x1_0000_0000;
   const [low, high] = UNIT_BOUNDS[split];
   return position >= low && position < high;
+}
+
+/** Finaliser of MurmurHash3: names that differ in their last letter only must not land side by side. */
+function spread(hash: number): number {
+  let mixed = hash ^ (hash >>> 16);
+  mixed = Math.imul(mixed, 0x85ebca6b);
+  mixed ^= mixed >>> 13;
+  mixed = Math.imul(mixed, 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
 /** The part `[start, end)` of the arrivals' time that a split may use, in seconds. */

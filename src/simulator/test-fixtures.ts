@@ -9,6 +9,7 @@ import { parseScenario } from './scenario.ts';
 import type { Scenario } from './scenario.ts';
 import { CURVE_STEPS } from './traces.ts';
 import type { CurveFamily, WorkloadTraces } from './traces.ts';
+import type { PolicyFactory } from './types.ts';
 
 /** Builders for tests. Nothing here is used by the product. */
 
@@ -134,4 +135,38 @@ export function aScenario(fields: Readonly<Record<string, unknown>> = {}): Scena
     }),
     'test',
   );
+}
+
+/** Names of the nodes that a policy may choose, over many seeds. */
+function choicesOf(factory: PolicyFactory, order: readonly number[], pod: PodSpec): string[] {
+  const state = aCluster(
+    order.map((i) => ({
+      name: `node-${i}`,
+      cpuMillicores: 8000 + 1000 * i,
+      cpuRatio: 0.2 + 0.07 * i,
+      cpuSdRatio: 0.01 * (i + 1),
+      memoryRatio: 0.5 - 0.05 * i,
+      memorySdRatio: 0.01,
+      pods: Array.from({ length: i % 3 }, () => aPod()),
+    })),
+  );
+  const feasible = Int32Array.from(order, (_, i) => i);
+  const names = Array.from({ length: 80 }, (_, seed) => {
+    const policy = factory({ seed, artefacts: new Map(), future: undefined });
+    policy.prepare?.(state.view);
+    policy.onScrape?.(state.view);
+    return state.view.nodeNames[policy.choose(pod, state.view, feasible, feasible.length)] ?? 'abstained';
+  });
+  return [...new Set(names)].sort();
+}
+
+/**
+ * Whether a policy's possible choices stay the same when the nodes are listed in another order.
+ *
+ * @returns The choices in both orders, for comparison; equal lists = independent of the order.
+ */
+export function compareNodeOrders(factory: PolicyFactory, seed: number): [string[], string[]] {
+  const order = [0, 1, 2, 3, 4, 5];
+  const shuffled = createRng(seed).shuffle([...order]);
+  return [choicesOf(factory, order, aPod()), choicesOf(factory, shuffled, aPod())];
 }
