@@ -121,3 +121,11 @@ export function noHistory(startMs: number, endMs: number): MlschedError {
     details: { span },
   });
 }
+
+export function storeTaken(directory: string, held: string, wanted: string): MlschedError {
+  return new MlschedError('MLS_COLLECT_STORE_TAKEN', `store ${directory} holds ${held}, not ${wanted}`, {
+    kind: 'conflict',
+    hint: 'Give each source a store of its own, or remove this one.',
+    details: { directory, held, wanted },
+  });
+}

@@ -48,7 +48,10 @@ const DEFAULT_STEP_SECONDS = 30;
  */
 export async function collectHistory(options: CollectHistoryOptions): Promise<HistoryReport> {
   const progress = options.progress ?? noProgress;
-  const store = await openHistoryStore(options.storeDirectory, options.stepSeconds ?? DEFAULT_STEP_SECONDS);
+  const store = await openHistoryStore(options.storeDirectory, {
+    source: 'prometheus',
+    stepSeconds: options.stepSeconds ?? DEFAULT_STEP_SECONDS,
+  });
   const firstDay = startOfDay(options.startMs);
   const total = Math.ceil((options.endMs - firstDay) / DAY_MS);
   let daysFetched = 0;

@@ -5,6 +5,7 @@ import { isMlschedError } from '#kernel/errors';
 import { DAY_MS } from '#kernel/units';
 import { readJson, writeJson, writeParquet } from '#platform/files';
 import type { WriteColumn } from '#platform/files';
+import { storeTaken } from './errors.ts';
 
 /** What one day of the store holds. */
 export interface DayRecord {
@@ -22,6 +23,7 @@ export interface DayRecord {
 
 const State = z.object({
   schemaVersion: z.literal(1),
+  source: z.string(),
   stepSeconds: z.number(),
   days: z.record(
     z.string(),
@@ -58,21 +60,34 @@ export interface HistoryStore {
 
 export interface DayTables {
   readonly nodes: readonly WriteColumn[];
-  readonly cluster: readonly WriteColumn[];
+  /** Undefined where the source speaks of machines only. */
+  readonly cluster: readonly WriteColumn[] | undefined;
+}
+
+/** What a store is filled from; a store never mixes two. */
+export interface StoreOrigin {
+  /** `prometheus`, or `trace:` and the checksum of the trace. */
+  readonly source: string;
+  /** Distance of two rows of a node; 0 for a trace, which keeps its own times. */
+  readonly stepSeconds: number;
 }
 
 /**
  * Opens a store, creating it on the first write.
  *
- * @throws MlschedError `MLS_FILES_BAD_JSON` when `history.json` is not ours or has another step.
+ * @throws MlschedError `MLS_COLLECT_STORE_TAKEN` when it was filled from another source or with another step,
+ *   `MLS_FILES_BAD_JSON` when `history.json` is not ours.
  */
-export async function openHistoryStore(directory: string, stepSeconds: number): Promise<HistoryStore> {
+export async function openHistoryStore(directory: string, origin: StoreOrigin): Promise<HistoryStore> {
   const statePath = join(directory, 'history.json');
-  const state = await readState(statePath, stepSeconds);
+  const state = await readState(statePath, origin);
+  if (state.source !== origin.source || state.stepSeconds !== origin.stepSeconds) {
+    throw storeTaken(directory, describe(state), describe(origin));
+  }
   const nodesPath = (day: string): string => join(directory, 'nodes', `${day}.parquet`);
   return {
     directory,
-    stepSeconds,
+    stepSeconds: origin.stepSeconds,
     has(day, toMs) {
       const record = state.days[day];
       return record !== undefined && record.coveredToMs >= toMs && existsSync(nodesPath(day));
@@ -81,7 +96,9 @@ export async function openHistoryStore(directory: string, stepSeconds: number): 
       // A day of which nothing is known is asked for again the next time, and a file without rows serves nobody.
       if (record.rows === 0) return;
       await writeParquet(nodesPath(day), tables.nodes);
-      await writeParquet(join(directory, 'cluster', `${day}.parquet`), tables.cluster);
+      if (tables.cluster !== undefined) {
+        await writeParquet(join(directory, 'cluster', `${day}.parquet`), tables.cluster);
+      }
       const { absentColumns, nodesWithoutCpu } = record;
       state.days[day] = {
         ...record,
@@ -104,12 +121,16 @@ export function startOfDay(timeMs: number): number {
   return Math.floor(timeMs / DAY_MS) * DAY_MS;
 }
 
-async function readState(path: string, stepSeconds: number): Promise<State> {
+function describe({ source, stepSeconds }: StoreOrigin): string {
+  return stepSeconds === 0 ? source : `${source} at ${stepSeconds} s`;
+}
+
+async function readState(path: string, { source, stepSeconds }: StoreOrigin): Promise<State> {
   try {
-    return await readJson(path, State.extend({ stepSeconds: z.literal(stepSeconds) }));
+    return await readJson(path, State);
   } catch (error) {
     if (isMlschedError(error) && error.code === 'MLS_FILES_MISSING') {
-      return { schemaVersion: 1, stepSeconds, days: {} };
+      return { schemaVersion: 1, source, stepSeconds, days: {} };
     }
     throw error;
   }

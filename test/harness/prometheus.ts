@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePorts, startProcess, waitUntilReady } from './processes.ts';
@@ -17,7 +17,7 @@ export interface BackfillMetric {
   readonly type: 'gauge' | 'counter';
   readonly series: readonly {
     readonly labels: Readonly<Record<string, string>>;
-    readonly samples: readonly (readonly [timeMs: number, value: number])[];
+    readonly samples: Iterable<readonly [timeMs: number, value: number]>;
   }[];
 }
 
@@ -47,9 +47,10 @@ export async function startPrometheus(
   const data = join(folder, 'data');
   await mkdir(data, { recursive: true });
   const text = join(folder, 'history.txt');
-  await writeFile(text, formatOpenMetrics(history));
+  await writeOpenMetrics(text, history);
   const backfill = `tsdb create-blocks-from openmetrics --max-block-duration=720h --quiet`.split(' ');
   await promisify(execFile)('promtool', [...backfill, text, data]);
+  await rm(text);
   const config = join(folder, 'prometheus.yml');
   await writeFile(config, 'global: {scrape_interval: 1s}\n');
   const [port = 0] = await freePorts(1);
@@ -68,18 +69,21 @@ export async function startPrometheus(
   return { url, stop: () => server.stop() };
 }
 
-function formatOpenMetrics(history: readonly BackfillMetric[]): string {
-  const lines: string[] = [];
+/** Written piece by piece: a month of history is longer than the longest string. */
+async function writeOpenMetrics(path: string, history: readonly BackfillMetric[]): Promise<void> {
+  const file = await open(path, 'w');
   for (const { name, type, series } of history) {
-    lines.push(`# TYPE ${type === 'counter' ? name.replace(/_total$/, '') : name} ${type}`);
+    await file.write(`# TYPE ${type === 'counter' ? name.replace(/_total$/, '') : name} ${type}\n`);
     for (const { labels, samples } of series) {
       const list = Object.entries(labels).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
-      for (const [timeMs, value] of samples) {
-        lines.push(`${name}{${list.join(',')}} ${formatValue(value)} ${timeMs / 1000}`);
-      }
+      const prefix = `${name}{${list.join(',')}}`;
+      let text = '';
+      for (const [timeMs, value] of samples) text += `${prefix} ${formatValue(value)} ${timeMs / 1000}\n`;
+      await file.write(text);
     }
   }
-  return `${lines.join('\n')}\n# EOF\n`;
+  await file.write('# EOF\n');
+  await file.close();
 }
 
 function formatValue(value: number): string {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { assessQuality, collectHistory, createNodeIdentity, readLoadSeries } from '#collect';
+import { assessQuality, collectHistory, createNodeIdentity, probeCatalogue, readLoadSeries } from '#collect';
 import { createRng } from '#kernel/rng';
 import { sha256File } from '#platform/files';
 import { createQueryReader, createRemoteReader } from '#platform/prometheus';
@@ -184,6 +184,21 @@ describe('history from a real Prometheus', { skip: prometheusMissing() }, () => 
     }
 
     assert.ok(killed >= KILLS / 2, `only ${killed} runs were caught alive`);
+  });
+
+  test('the probe tells which metrics are there, how many series, and what the others cost', async () => {
+    const found = await probeCatalogue(createRemoteReader({ url: server.url }), endMs);
+    const seriesOf = new Map(found.map(({ metric, series }) => [metric.column, series]));
+
+    assert.equal(found.length, 18);
+    assert.equal(seriesOf.get('cpu_usage_ratio'), 4);
+    assert.equal(seriesOf.get('memory_available_bytes'), 2);
+    assert.equal(seriesOf.get('pods_running'), 1);
+    assert.equal(found.filter(({ series }) => series > 0).length, 4);
+    for (const { metric, series, newestMs } of found) {
+      assert.equal(Number.isNaN(newestMs), series === 0);
+      assert.ok(metric.ifAbsent.length > 10);
+    }
   });
 
   test('a source without any node is an error, not an empty success', async () => {

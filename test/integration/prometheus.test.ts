@@ -121,7 +121,7 @@ describe('a real Prometheus', { skip: prometheusMissing() }, () => {
         for (const { labels, samples } of metric.series) {
           const series = found.get(`${metric.name} ${labels['instance']}`);
           assert.deepEqual(series?.labels, { __name__: metric.name, ...labels });
-          assertSamples(series, samples);
+          assertSamples(series, [...samples]);
         }
       }
     });
