@@ -1,0 +1,13 @@
+export { FEATURE_CATALOGUE, FEATURE_COUNT, FEATURE_SCHEMA_VERSION } from './catalogue.ts';
+export type { FeatureDefinition, FeatureGroupName, FeatureUnit } from './definition.ts';
+export { COARSE_STEP_MS, createNodeHistory, pushSample, pushValues } from './history.ts';
+export type { LoadSample, NodeHistory } from './history.ts';
+export { NO_PEERS } from './origin-view.ts';
+export type { Origin, PeerLoad } from './origin-view.ts';
+export { resampleLoad, samplesOf } from './resample.ts';
+export { createFeatureWriter } from './row.ts';
+export type { FeatureWriter, RowScale } from './row.ts';
+export { createPeerTable, phasedSeries, valueAt } from './phased.ts';
+export type { PeerTable } from './phased.ts';
+export { replayRows } from './replay.ts';
+export type { FeatureRows, ReplayRequest } from './replay.ts';
