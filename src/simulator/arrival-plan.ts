@@ -79,6 +79,7 @@ export function planArrivals(options: ArrivalOptions): PlannedPod[] {
       );
     }
     const stream = rng.fork(`copy-${copy}`);
+    const before = missing;
     for (const instance of repeatWindow(context, batches, stream)) {
       if (missing <= tolerance) break;
       const members = makePods(context, instance, stream);
@@ -87,6 +88,7 @@ export function planArrivals(options: ArrivalOptions): PlannedPod[] {
       pods.push(...members);
       missing -= use;
     }
+    if (missing === before) throw tracesTooSmall('no VM is small enough for the nodes', 'use larger nodes');
   }
   return pods.sort((a, b) => a.arrivalSeconds - b.arrivalSeconds);
 }

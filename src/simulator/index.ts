@@ -13,7 +13,7 @@ export { parseScenario } from './scenario.ts';
 export type { Scenario } from './scenario.ts';
 export type { Split } from './split.ts';
 export { selectTraces } from './traces.ts';
-export type { WorkloadTraces } from './traces.ts';
+export type { CurveFamily, WorkloadTraces } from './traces.ts';
 export type {
   FutureKnowledge,
   NodeLoadRecord,

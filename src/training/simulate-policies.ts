@@ -1,11 +1,6 @@
+import { LEARNED_POLICIES } from '#models/ensemble';
 import { BASELINE_POLICIES, findPolicy } from '#simulator';
 import type { PolicyFactory } from '#simulator';
-
-/**
- * Our own policies by name: `mlsched` and its ablations. They are made from the artefacts in the context,
- * inside the worker that runs them.
- */
-const LEARNED_POLICIES: Readonly<Record<string, PolicyFactory>> = {};
 
 /** Every name that `simulate` knows; our own first, then the controls and rivals. */
 export function policyNames(): string[] {

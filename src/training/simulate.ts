@@ -12,7 +12,7 @@ import type { NodeLoadRecord, SimulationResult, Split } from '#simulator';
 
 import { compareResults } from './simulate-compare.ts';
 import type { SimulationComparison } from './simulate-compare.ts';
-import { policyFactory, policyNames } from './simulate-policies.ts';
+import { isOwnPolicy, policyFactory, policyNames } from './simulate-policies.ts';
 import { loadScenario } from './simulate-scenarios.ts';
 import type { SimulateAnswer, SimulateTask, SimulateWorkerData } from './simulate-worker.ts';
 
@@ -21,7 +21,7 @@ export interface SimulateOptions {
   readonly dataDirectory?: string;
   /** Built-in name or path of a file; `hosts-24` when absent. */
   readonly scenario?: string;
-  /** Names, or `all`. */
+  /** Names, or `all`; `all` leaves our own out when there are no artefacts. */
   readonly policies: readonly string[] | 'all';
   /** How many paired seeds: 1, 2, ... */
   readonly seeds: number;
@@ -60,7 +60,7 @@ const SAMPLE = join(import.meta.dirname, '../../data/sample');
  * @throws MlschedError for an unknown policy or scenario, or data that cannot be read.
  */
 export async function simulate(options: SimulateOptions): Promise<SimulateReport> {
-  const policies = options.policies === 'all' ? policyNames() : [...new Set(options.policies)];
+  const policies = options.policies === 'all' ? allPolicies(options) : [...new Set(options.policies)];
   checkOptions(options, policies);
   const scenario = await loadScenario(options.scenario ?? 'hosts-24');
   const demandRatio = options.demandRatio ?? scenario.demandRatio;
@@ -89,6 +89,12 @@ export async function simulate(options: SimulateOptions): Promise<SimulateReport
     ),
     runs: runs.map((run) => ({ ...run, series: undefined })),
   };
+}
+
+/** Everything that can run: our own policies only when there are models to make them from. */
+function allPolicies({ artefacts }: SimulateOptions): string[] {
+  const hasModels = artefacts !== undefined && artefacts.size > 0;
+  return policyNames().filter((name) => hasModels || !isOwnPolicy(name));
 }
 
 function checkOptions(options: SimulateOptions, policies: readonly string[]): void {
