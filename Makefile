@@ -1,7 +1,6 @@
 # One entry point. `make help` lists the verbs.
 SHELL := /bin/bash
 NODE := node_modules/node/bin/node
-TEST_FILES = $(shell find src test -name '*.test.ts' -not -path 'test/bench/*' | sort)
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -27,6 +26,7 @@ check: setup ## Format, lint, types, dead code, generated pages; no file is chan
 .PHONY: fix
 fix: setup ## Write what check verifies
 	@node_modules/.bin/oxlint --fix --type-aware || true
+	@$(NODE) tools/generate-docs.ts
 	@node_modules/.bin/prettier --write --log-level warn .
 
 .PHONY: bench

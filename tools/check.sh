@@ -10,3 +10,4 @@ step format prettier --check --log-level warn .
 step types tsc
 step lint oxlint --type-aware
 step 'dead code' knip
+step 'generated pages' node_modules/node/bin/node tools/generate-docs.ts --check

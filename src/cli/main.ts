@@ -41,7 +41,7 @@ async function reportUsage(error: CommanderError): Promise<void> {
   const described = {
     code: 'MLS_CLI_USAGE',
     message: error.message.replace(/^error: /, '').replace(/\n/g, ' '),
-    hint: `See mlsched ${command === '' ? '' : `${command} `}--help.`,
+    hint: `See ${['mlsched', command, '--help'].filter((word) => word !== '').join(' ')}.`,
   };
   const format = wantedFormat();
   if (format === 'table') process.stderr.write(formatError(described));

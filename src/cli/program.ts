@@ -2,6 +2,7 @@ import { Command } from '@commander-js/extra-typings';
 import { qualityCommand } from './commands/quality.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { completionCommand } from './commands/completion.ts';
+import { featuresCommand } from './commands/features.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { versionCommand } from './commands/version.ts';
 
@@ -33,7 +34,14 @@ export function createProgram(): Command {
 }
 
 function commands(program: Command): unknown[] {
-  return [simulateCommand(), qualityCommand(), doctorCommand(), versionCommand(), completionCommand(program)];
+  return [
+    simulateCommand(),
+    qualityCommand(),
+    featuresCommand(),
+    doctorCommand(),
+    versionCommand(),
+    completionCommand(program),
+  ];
 }
 
 function forEachCommand(command: Command, visit: (command: Command) => void): void {

@@ -1,0 +1,146 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Command } from '@commander-js/extra-typings';
+import { format, resolveConfig } from 'prettier';
+import { createProgram } from '../src/cli/program.ts';
+import { FEATURE_CATALOGUE, FEATURE_SCHEMA_VERSION } from '../src/features/index.ts';
+
+const root = resolve(import.meta.dirname, '..');
+const reference = join(root, 'docs/reference');
+const QUOTED = /'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|`((?:[^`\\]|\\.)*)`/;
+const GENERATED = '<!-- Written by `make fix`. Do not edit. -->';
+
+/** The reference pages that come from the code itself. With --check nothing is written and a difference fails. */
+const pages: Readonly<Record<string, string>> = {
+  'cli.md': renderCli(),
+  'errors.md': renderErrors(),
+  'features.md': renderFeatures(),
+};
+
+const isCheck = process.argv.includes('--check');
+const stale: string[] = [];
+for (const [name, text] of Object.entries(pages)) {
+  const path = join(reference, name);
+  const formatted = await format(text, { ...(await resolveConfig(path)), parser: 'markdown' });
+  if (!isCheck) writeFileSync(path, formatted);
+  else if (readPage(path) !== formatted) stale.push(name);
+}
+if (stale.length > 0) {
+  process.stderr.write(`out of date: ${stale.join(', ')} in docs/reference; run 'make fix' and commit\n`);
+  process.exitCode = 1;
+}
+
+function readPage(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function renderCli(): string {
+  const program = createProgram() as unknown as Command;
+  const parts = [
+    GENERATED,
+    '# Command line',
+    'Every command answers `--help`. With `-o json` it prints exactly one document.',
+    '',
+  ];
+  const visit = (command: Command, path: string): void => {
+    const children = command.commands as unknown as Command[];
+    if (children.length === 0 || path === 'mlsched')
+      parts.push(`## ${path}`, '```text', helpOf(command), '```', '');
+    for (const child of children) visit(child, `${path} ${child.name()}`);
+  };
+  visit(program, 'mlsched');
+  return parts.join('\n\n');
+}
+
+function helpOf(command: Command): string {
+  let help = '';
+  command.configureOutput({
+    writeOut: (text) => {
+      help += text;
+    },
+    getOutHelpWidth: () => 100,
+  });
+  command.outputHelp();
+  return help.trimEnd();
+}
+
+interface CodeUse {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** Reads the error builders as text: code, message and hint stand together in each `new MlschedError(...)`. */
+function renderErrors(): string {
+  const uses = sourceFiles(join(root, 'src')).flatMap(errorsIn);
+  const codes = new Map<string, CodeUse>();
+  for (const use of uses)
+    if (!codes.has(use.code) || codes.get(use.code)?.hint === '') codes.set(use.code, use);
+  const sections = [...codes.values()]
+    .sort((a, b) => a.code.localeCompare(b.code))
+    .map(
+      ({ code, message, hint }) =>
+        `## ${code}\n\n${sentence(message)}${hint === '' ? '' : `\n\n**What to do.** ${sentence(hint)}`}`,
+    );
+  const intro = 'Codes are stable: scripts may compare them. `...` stands for what the message fills in.';
+  return [GENERATED, '# Errors', intro, ...sections].join('\n\n');
+}
+
+function sourceFiles(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return sourceFiles(path);
+    return entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts') ? [path] : [];
+  });
+}
+
+function errorsIn(path: string): CodeUse[] {
+  const source = readFileSync(path, 'utf8');
+  return [...source.matchAll(/['"](MLS_[A-Z0-9_]+)['"]\s*,/g)].map((match) => {
+    const rest = source.slice(match.index + match[0].length, match.index + match[0].length + 900);
+    const end = rest.search(/\n}\n|new MlschedError\(/);
+    const body = end < 0 ? rest : rest.slice(0, end);
+    return {
+      code: match[1] ?? '',
+      message: quoted(body),
+      hint: quoted(body.slice(body.search(/hint:/) >= 0 ? body.search(/hint:/) : body.length)),
+    };
+  });
+}
+
+function quoted(body: string): string {
+  const match = QUOTED.exec(body);
+  const raw = match?.[1] ?? match?.[2] ?? match?.[3] ?? '';
+  return raw
+    .replace(/\$\{[^}]*\}/g, '...')
+    .replaceAll("\\'", "'")
+    .replaceAll('<', '\\<');
+}
+
+function sentence(raw: string): string {
+  const trimmed = raw.trim();
+  if (trimmed === '') return 'See the message.';
+  const start = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
+  return /[.?!]$/.test(start) ? start : `${start}.`;
+}
+
+function renderFeatures(): string {
+  const rows = FEATURE_CATALOGUE.map(
+    ({ name, group, unit, windowSeconds, description }) =>
+      `| \`${name}\` | ${group} | ${unit} | ${windowSeconds} | ${description.replaceAll('|', '\\|')} |`,
+  );
+  return [
+    GENERATED,
+    '# Features',
+    `${FEATURE_CATALOGUE.length} features of the load forecast, schema \`${FEATURE_SCHEMA_VERSION}\`. The same code computes them offline and online.`,
+    [
+      '| feature | group | unit | looks back (s) | meaning |',
+      '| --- | --- | --- | --- | --- |',
+      ...rows,
+    ].join('\n'),
+  ].join('\n\n');
+}
