@@ -9,6 +9,7 @@ if [ $# -eq 0 ]; then
 else
   files=("$@")
 fi
+bash tools/setup-test.sh || exit 1
 if [ ${#files[@]} -eq 0 ]; then
   echo "no test file found" >&2
   exit 1

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
@@ -30,6 +30,12 @@ interface Setting {
   readonly binaries: string;
   readonly ports: Ports;
   readonly tokens: Readonly<Record<'admin' | 'scheduler' | 'kwok', string>>;
+}
+
+/** Why the control plane cannot be built here; false when it can. */
+export function controlPlaneMissing(): string | false {
+  const found = spawnSync('go', ['version'], { encoding: 'utf8' });
+  return found.status === 0 ? false : 'Go is not installed: the control plane is built from Go modules';
 }
 
 /** Builds the binaries when the cache has none for this go.sum; minutes the first time. */

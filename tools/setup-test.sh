@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Gets ready what the tests run for real and npm does not bring. Without MLSCHED_REQUIRE_ALL=1 nothing is installed on
+# the machine: tests whose component is missing are skipped and say so.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+[ "${MLSCHED_REQUIRE_ALL:-0}" = 1 ] || exit 0
+
+say() { printf '%s\n' "$*" >&2; }
+
+missing=()
+command -v prometheus >/dev/null && command -v promtool >/dev/null || missing+=(prometheus)
+if [ ${#missing[@]} -gt 0 ]; then
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    say "MLSCHED_REQUIRE_ALL=1 needs: ${missing[*]}. Install them (Debian package names), or run as root on Debian."
+    exit 1
+  fi
+  say "installing Debian packages: ${missing[*]}"
+  apt-get update -qq >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+bash tools/python/setup-parity.sh >/dev/null
+say "building the control plane for the integration tests (cached; about 10 min the first time)"
+scheduler-plugin/build.sh control-plane >/dev/null
