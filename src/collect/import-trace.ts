@@ -48,8 +48,8 @@ export async function importTrace(options: ImportTraceOptions): Promise<ImportRe
       .filter(({ timesMs }) => timesMs.length > 0);
     const count = slices.reduce((sum, { timesMs }) => sum + timesMs.length, 0);
     rows += count;
-    if (store.has(dayOf(startMs), endMs)) continue;
-    await store.write(
+    if (store.coveredTo(dayOf(startMs)) === endMs) continue;
+    await store.append(
       dayOf(startMs),
       { nodes: buildColumns(slices, count), cluster: undefined },
       {

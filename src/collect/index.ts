@@ -28,3 +28,5 @@ export { importTrace } from './import-trace.ts';
 export type { ImportReport, ImportTraceOptions } from './import-trace.ts';
 export { probeCatalogue } from './probe.ts';
 export type { MetricPresence } from './probe.ts';
+export { collectLive } from './live.ts';
+export type { CollectLiveOptions, LiveRound } from './live.ts';

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { isMlschedError } from '#kernel/errors';
 import { DAY_MS } from '#kernel/units';
-import { readJson, writeJson, writeParquet } from '#platform/files';
+import { describeParquet, readJson, readParquetColumns, writeJson, writeParquet } from '#platform/files';
 import type { WriteColumn } from '#platform/files';
+import { appendRows } from './append-rows.ts';
 import { storeTaken } from './errors.ts';
 
 /** What one day of the store holds. */
@@ -51,9 +52,13 @@ type State = z.infer<typeof State>;
 export interface HistoryStore {
   readonly directory: string;
   readonly stepSeconds: number;
-  /** True when the day is recorded up to `toMs` with at least one row and its file is there. */
-  has(day: string, toMs: number): boolean;
-  write(day: string, tables: DayTables, record: DayRecord): Promise<void>;
+  /** How far a day is complete, epoch milliseconds; undefined when nothing of it is there. */
+  coveredTo(day: string): number | undefined;
+  /**
+   * Adds rows to a day behind those that it has. Without a row nothing is written or recorded: the span is asked
+   * for again the next time.
+   */
+  append(day: string, tables: DayTables, record: DayRecord): Promise<void>;
   /** Recorded days, oldest first. */
   days(): readonly (readonly [day: string, record: DayRecord])[];
 }
@@ -88,23 +93,15 @@ export async function openHistoryStore(directory: string, origin: StoreOrigin): 
   return {
     directory,
     stepSeconds: origin.stepSeconds,
-    has(day, toMs) {
-      const record = state.days[day];
-      return record !== undefined && record.coveredToMs >= toMs && existsSync(nodesPath(day));
-    },
-    async write(day, tables, record) {
-      // A day of which nothing is known is asked for again the next time, and a file without rows serves nobody.
+    coveredTo: (day) => (existsSync(nodesPath(day)) ? state.days[day]?.coveredToMs : undefined),
+    async append(day, tables, record) {
       if (record.rows === 0) return;
-      await writeParquet(nodesPath(day), tables.nodes);
+      const held = existsSync(nodesPath(day)) ? state.days[day] : undefined;
+      await writeGrown(nodesPath(day), tables.nodes, held !== undefined);
       if (tables.cluster !== undefined) {
-        await writeParquet(join(directory, 'cluster', `${day}.parquet`), tables.cluster);
+        await writeGrown(join(directory, 'cluster', `${day}.parquet`), tables.cluster, held !== undefined);
       }
-      const { absentColumns, nodesWithoutCpu } = record;
-      state.days[day] = {
-        ...record,
-        absentColumns: [...absentColumns],
-        nodesWithoutCpu: [...nodesWithoutCpu],
-      };
+      state.days[day] = held === undefined ? copyRecord(record) : mergeRecords(held, record);
       await writeJson(statePath, state);
     },
     days: () => Object.entries(state.days).sort(([a], [b]) => (a < b ? -1 : 1)),
@@ -134,4 +131,43 @@ async function readState(path: string, { source, stepSeconds }: StoreOrigin): Pr
     }
     throw error;
   }
+}
+
+/** Rows that a crash left in the file but not in the record come a second time: the newer copy replaces them. */
+async function writeGrown(path: string, added: readonly WriteColumn[], grows: boolean): Promise<void> {
+  if (!grows) return writeParquet(path, added);
+  const times = added.find(({ type }) => type === 'time')?.values as Float64Array;
+  await writeParquet(
+    path,
+    appendRows(
+      await readParquetColumns(
+        await describeParquet(path),
+        added.map(({ name }) => name),
+      ),
+      added,
+      {
+        beforeMs: times.reduce((first, time) => Math.min(first, time), Infinity),
+      },
+    ),
+  );
+}
+
+function copyRecord(record: DayRecord): State['days'][string] {
+  return {
+    ...record,
+    absentColumns: [...record.absentColumns],
+    nodesWithoutCpu: [...record.nodesWithoutCpu],
+  };
+}
+
+function mergeRecords(held: DayRecord, added: DayRecord): State['days'][string] {
+  return {
+    coveredToMs: added.coveredToMs,
+    nodes: Math.max(held.nodes, added.nodes),
+    rows: held.rows + added.rows,
+    samples: held.samples + added.samples,
+    counterResets: held.counterResets + added.counterResets,
+    absentColumns: held.absentColumns.filter((column) => added.absentColumns.includes(column)),
+    nodesWithoutCpu: [...new Set([...held.nodesWithoutCpu, ...added.nodesWithoutCpu])].sort(),
+  };
 }

@@ -5,7 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { assessQuality, collectHistory, createNodeIdentity, probeCatalogue, readLoadSeries } from '#collect';
+import {
+  assessQuality,
+  collectHistory,
+  collectLive,
+  createNodeIdentity,
+  probeCatalogue,
+  readLoadSeries,
+} from '#collect';
+import { createManualClock } from '#kernel/clock';
 import { createRng } from '#kernel/rng';
 import { sha256File } from '#platform/files';
 import { createQueryReader, createRemoteReader } from '#platform/prometheus';
@@ -143,6 +151,62 @@ describe('history from a real Prometheus', { skip: prometheusMissing() }, () => 
     assert.equal(longer.daysFetched, 1);
     assert.equal(longer.daysKept, DAYS - 1);
     assert.equal(await sha256File(path), checksum);
+  });
+
+  test('grown in odd pieces, the store holds what one run would have fetched', async () => {
+    const pieces = join(folder, 'pieces');
+    const whole = join(folder, 'in-one');
+    const reader = createRemoteReader({ url: server.url });
+    for (const hours of [0.5, 7.01, 7.02, 24, 33.3, 33.5, 72]) {
+      await collectHistory({
+        reader,
+        identity,
+        storeDirectory: pieces,
+        startMs,
+        endMs: startMs + hours * 3_600_000,
+      });
+    }
+    await collectHistory({ reader, identity, storeDirectory: whole, startMs, endMs });
+
+    assert.deepEqual(await readLoadSeries(join(pieces, 'nodes')), await readLoadSeries(join(whole, 'nodes')));
+  });
+
+  test('live collection waits out an outage and back-fills it without a lost or doubled row', async () => {
+    const storeDirectory = join(folder, 'live');
+    const clock = createManualClock(startMs + 3_600_000);
+    const stop = new AbortController();
+    const rounds: string[] = [];
+    const remote = createRemoteReader({ url: server.url });
+    const dead = createRemoteReader({ url: 'http://127.0.0.1:9', attempts: 1 });
+    await collectLive({
+      reader: { protocol: 'remote-read', read: (span) => (rounds.length === 2 ? dead : remote).read(span) },
+      identity,
+      storeDirectory,
+      clock,
+      signal: stop.signal,
+      intervalSeconds: 0.01,
+      settleSeconds: 0,
+      onRound: (round) => {
+        rounds.push(round.kind === 'waiting' ? round.error.code : round.kind);
+        clock.advance(rounds.length === 3 ? 5 * 3_600_000 : 60_000);
+        if (rounds.length === 6) stop.abort();
+      },
+    });
+
+    assert.deepEqual(rounds, [
+      'collected',
+      'collected',
+      'MLS_PROMETHEUS_UNREACHABLE',
+      'collected',
+      'collected',
+      'collected',
+    ]);
+    const [first] = await readLoadSeries(join(storeDirectory, 'nodes'));
+    const lastMs = startMs + 6 * 3_600_000 + 4 * 60_000;
+    assert.deepEqual(
+      [...(first?.timesMs ?? [])],
+      Array.from({ length: (lastMs - startMs) / STEP_MS }, (_, i) => startMs + (i + 1) * STEP_MS),
+    );
   });
 
   test('remote read and queries fill the store with the same bytes', async () => {

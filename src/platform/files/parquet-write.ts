@@ -1,5 +1,5 @@
 import { DOUBLE, DuckDBDataChunk, INTEGER } from '@duckdb/node-api';
-import type { DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBVector } from '@duckdb/node-api';
 import { replaceFile } from './atomic-write.ts';
 import { sqlName, sqlText, withDuckDb } from './duckdb.ts';
 import type { TextColumn } from './parquet-read.ts';
@@ -73,17 +73,23 @@ async function append(
   );
   for (let start = 0; start < rows; start += CHUNK_ROWS) {
     chunk.reset();
-    chunk.rowCount = Math.min(CHUNK_ROWS, rows - start);
-    for (const [index, array] of arrays.entries()) fillVector(chunk, index, array, start);
+    const count = Math.min(CHUNK_ROWS, rows - start);
+    chunk.rowCount = count;
+    for (const [index, array] of arrays.entries()) {
+      fillVector(chunk.getColumnVector(index), array, { start, count });
+    }
     appender.appendDataChunk(chunk);
   }
   appender.closeSync();
 }
 
 // hot: once a value of everything that is stored
-function fillVector(chunk: DuckDBDataChunk, column: number, values: ArrayLike<number>, start: number): void {
-  const vector = chunk.getColumnVector(column);
-  for (let i = 0; i < chunk.rowCount; i++) vector.setItem(i, values[start + i] as number);
+function fillVector(
+  vector: DuckDBVector,
+  values: ArrayLike<number>,
+  { start, count }: { readonly start: number; readonly count: number },
+): void {
+  for (let i = 0; i < count; i++) vector.setItem(i, values[start + i] as number);
   vector.flush();
 }
 
