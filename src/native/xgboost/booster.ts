@@ -97,7 +97,8 @@ export function createBooster(
  */
 export function loadBooster(bindings: Bindings, bytes: Uint8Array): Booster {
   readModelDocument(bytes);
-  const booster = createBooster(bindings, {}, []) as NativeBooster;
+  // Left to itself XGBoost would wake all cores to read a file.
+  const booster = createBooster(bindings, { nthread: 1 }, []) as NativeBooster;
   try {
     booster.load(bytes);
   } catch (error) {
@@ -291,7 +292,7 @@ class NativeBooster implements Booster {
     const matrix: [Pointer] = [null];
     const array = this.#bindings.describe(request.values, [request.rows, request.columns]);
     this.#bindings.check(
-      this.#bindings.call.denseCreate(array, '{"missing":NaN}', matrix),
+      this.#bindings.call.denseCreate(array, '{"missing":NaN,"nthread":1}', matrix),
       'read the rows to predict',
     );
     try {
