@@ -21,3 +21,10 @@ export type {
   RunStatus,
   StoredFile,
 } from './registry-types.ts';
+export { ANOMALY_DETECTORS, evaluateAnomaly } from './evaluate-anomaly.ts';
+export type {
+  AnomalyDetector,
+  AnomalyReport,
+  AnomalyResult,
+  EvaluateAnomalyOptions,
+} from './evaluate-anomaly.ts';

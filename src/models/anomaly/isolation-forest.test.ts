@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 
 import { createRng } from '#kernel/rng';
 import { spearman } from '#kernel/stats';
@@ -11,8 +11,7 @@ import { spearman } from '#kernel/stats';
 import { fitIsolationForest, meanPathLength, scoreIsolationForest } from './isolation-forest.ts';
 
 const goldens = join(import.meta.dirname, '../../../test/fixtures/parity');
-const bytesOf = (name: string): ArrayBuffer =>
-  Uint8Array.from(readFileSync(join(goldens, name))).buffer;
+const bytesOf = (name: string): ArrayBuffer => Uint8Array.from(readFileSync(join(goldens, name))).buffer;
 
 /** Share of (anomaly, ordinary) pairs that the scores put in the right order. */
 function areaUnderCurve(scores: Float64Array, isAnomaly: Uint8Array): number {
@@ -22,7 +21,7 @@ function areaUnderCurve(scores: Float64Array, isAnomaly: Uint8Array): number {
     for (let j = 0; j < scores.length; j++) {
       if (isAnomaly[i] !== 1 || isAnomaly[j] !== 0) continue;
       pairs++;
-      won += scores[i]! > scores[j]! ? 1 : scores[i]! === scores[j]! ? 0.5 : 0;
+      won += (1 + Math.sign(scores[i]! - scores[j]!)) / 2;
     }
   }
   return won / pairs;
@@ -75,7 +74,12 @@ test('any finite table gives scores in (0, 1), whatever the order in which rows 
   fc.assert(
     fc.property(table, ({ columns, values, featuresPerSplit }) => {
       const rows = Float32Array.from(values.slice(0, values.length - (values.length % columns)));
-      const forest = fitIsolationForest(rows, columns, { seed: 1, trees: 8, sampleSize: 16, featuresPerSplit });
+      const forest = fitIsolationForest(rows, columns, {
+        seed: 1,
+        trees: 8,
+        sampleSize: 16,
+        featuresPerSplit,
+      });
       const together = scoreIsolationForest(forest, rows);
       for (let i = 0; i < together.length; i++) {
         const alone = scoreIsolationForest(forest, rows.slice(i * columns, (i + 1) * columns));
@@ -99,10 +103,16 @@ test('constant columns, a single row and NaN are survived', () => {
 });
 
 test('a matrix that does not fit is refused with a code', () => {
-  assert.throws(() => fitIsolationForest(new Float32Array(5), 2, { seed: 1 }), { code: 'MLS_MODELS_ANOMALY_SHAPE' });
-  assert.throws(() => fitIsolationForest(new Float32Array(0), 2, { seed: 1 }), { code: 'MLS_MODELS_ANOMALY_DATA' });
+  assert.throws(() => fitIsolationForest(new Float32Array(5), 2, { seed: 1 }), {
+    code: 'MLS_MODELS_ANOMALY_SHAPE',
+  });
+  assert.throws(() => fitIsolationForest(new Float32Array(0), 2, { seed: 1 }), {
+    code: 'MLS_MODELS_ANOMALY_DATA',
+  });
   const forest = fitIsolationForest(new Float32Array(4), 2, { seed: 1, trees: 1 });
-  assert.throws(() => scoreIsolationForest(forest, new Float32Array(3)), { code: 'MLS_MODELS_ANOMALY_SHAPE' });
+  assert.throws(() => scoreIsolationForest(forest, new Float32Array(3)), {
+    code: 'MLS_MODELS_ANOMALY_SHAPE',
+  });
 });
 
 test('the mean path length follows the paper', () => {

@@ -72,7 +72,8 @@ export function fitIsolationForest(
   options: IsolationForestOptions,
 ): IsolationForest {
   const rowCount = rows.length / featureCount;
-  if (!Number.isInteger(rowCount)) throw shapeWrong('matrix length', rows.length, `a multiple of ${featureCount}`);
+  if (!Number.isInteger(rowCount))
+    throw shapeWrong('matrix length', rows.length, `a multiple of ${featureCount}`);
   if (rowCount < 1) throw tooLittleData('training rows', rowCount, 1);
   const grower = createGrower(rows, featureCount, options);
   const trees = options.trees ?? 100;
@@ -181,7 +182,9 @@ function growNode(grower: Grower, low: number, high: number, depth: number): num
   const canSplit =
     depth < grower.maxDepth &&
     count > 1 &&
-    (grower.featuresPerSplit === 1 ? chooseAxis(grower, node, low, high) : chooseSlope(grower, node, low, high));
+    (grower.featuresPerSplit === 1
+      ? chooseAxis(grower, node, low, high)
+      : chooseSlope(grower, node, low, high));
   if (!canSplit) {
     grower.pathLengths[node] = depth + meanPathLength(count);
     return node;
@@ -317,7 +320,11 @@ export function scoreIsolationForest(
   const { featureCount, roots } = forest;
   const rowCount = rows.length / featureCount;
   if (!Number.isInteger(rowCount) || out.length < rowCount) {
-    throw shapeWrong('matrix length', rows.length, `a multiple of ${featureCount}, with an output for each row`);
+    throw shapeWrong(
+      'matrix length',
+      rows.length,
+      `a multiple of ${featureCount}, with an output for each row`,
+    );
   }
   out.fill(0, 0, rowCount);
   const addPaths = forest.featuresPerSplit === 1 ? addAxisPaths : addSlopePaths;

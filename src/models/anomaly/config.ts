@@ -1,0 +1,62 @@
+/**
+ * The global choices of the detector. They were made on one seeded half of the public machines and confirmed on
+ * the other half (README); everything that depends on a machine is learned from its training span.
+ */
+export const DETECTOR = {
+  /** Length of the past whose median is the short-term expectation. */
+  baselineSeconds: 5 * 3600,
+  /** Values kept of that past. */
+  baselineSlots: 60,
+  /** Least past before a metric is judged. */
+  minHistorySeconds: 1800,
+  minHistorySamples: 12,
+  /** How long a deviation is remembered as something the metric does. */
+  memorySeconds: 86_400,
+  memoryBlocks: 24,
+  /** Quantile of the training deviations that sets a metric's scale, and what it is in sigmas. */
+  scaleQuantile: 0.99,
+  scaleSigmas: 2.6,
+  /** No scale is smaller than this share of the metric's training range. */
+  scaleFloorRatio: 0.003,
+  /** How many sigmas the third largest deviation of the last day counts. */
+  memorySigmas: 6,
+  /** Below this a deviation has no vote; a vote is half a vote `voteHalfSigmas` further up, and at most one. */
+  voteFromSigmas: 3,
+  voteHalfSigmas: 20,
+  /** Share of the strongest vote that is not counted: one metric alone proves little. */
+  strongestVoteDiscount: 0.5,
+  /** Votes at which an alert opens on a machine whose training votes are at the reference. */
+  alertVotes: 1.5,
+  /** Quantile of the training votes, its reference value and its least value. */
+  trainVotesQuantile: 0.998,
+  trainVotesReference: 1,
+  trainVotesLeast: 0.1,
+  /** An open alert lasts while votes stay above this share of the threshold. */
+  holdRatio: 0.5,
+  /** Quiet samples after which an alert closes. */
+  quietSamples: 10,
+  /** Share of the threshold from which a node is suspect. */
+  suspectRatio: 0.5,
+} as const;
+
+export const NODE_ANOMALY_SCHEMA = '1';
+
+/** The detector's spans in samples of one length. */
+export interface Spans {
+  readonly stride: number;
+  readonly minHistory: number;
+  readonly blockSamples: number;
+}
+
+/** Turns the spans of time into samples of `stepSeconds`. */
+export function spansOf(stepSeconds: number): Spans {
+  const samples = (seconds: number): number => Math.max(1, Math.round(seconds / stepSeconds));
+  return {
+    stride: samples(DETECTOR.baselineSeconds / DETECTOR.baselineSlots),
+    minHistory: Math.min(
+      DETECTOR.baselineSlots,
+      Math.max(DETECTOR.minHistorySamples, samples(DETECTOR.minHistorySeconds)),
+    ),
+    blockSamples: samples(DETECTOR.memorySeconds / DETECTOR.memoryBlocks),
+  };
+}

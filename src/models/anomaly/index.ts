@@ -1,0 +1,11 @@
+export { fitIsolationForest, scoreIsolationForest } from './isolation-forest.ts';
+export type { IsolationForest, IsolationForestOptions } from './isolation-forest.ts';
+export { fitPrincipalComponents, scorePrincipalComponents } from './principal-components.ts';
+export type { PrincipalComponents } from './principal-components.ts';
+export { fitRobustScale, scoreRobustZ } from './robust-scale.ts';
+export type { RobustScale } from './robust-scale.ts';
+export { fitAnomalyModel } from './fit.ts';
+export type { FitOptions, TrainingSpan } from './fit.ts';
+export { AlertState } from './alert-state.ts';
+export { VoteCounter } from './vote-counter.ts';
+export type { AnomalyModel, Contribution, HealthLevel, NodeHealth } from './types.ts';

@@ -1,0 +1,37 @@
+import type { UnknownReason } from '#domain';
+
+/** What the detector learned from quiet operation; how it works is fixed in `config.ts`. */
+export interface AnomalyModel {
+  /** In the order of the columns that it scores. */
+  readonly metricNames: readonly string[];
+  /** Seconds between two samples. */
+  readonly stepSeconds: number;
+  /** Shape `[metrics]`, above 0, in the metric's unit: size of an ordinary short-term deviation. */
+  readonly scales: Float64Array;
+  /** Shape `[metrics]`, in the metric's unit: third largest deviation of a typical training day. */
+  readonly dailyExtremes: Float64Array;
+  /** Votes, 0 and up, at which an alert opens. */
+  readonly alertVotes: number;
+}
+
+/** How a node is judged: `suspect` lowers its score softly, `alert` may call a person. */
+export type HealthLevel = 'normal' | 'suspect' | 'alert';
+
+/** A metric's part in a judgement: how far it is from what is expected now, in its own sigmas. */
+export interface Contribution {
+  readonly metric: string;
+  /** Signed: above 0 = higher than expected. */
+  readonly sigma: number;
+}
+
+/** Health of one node at one moment. */
+export type NodeHealth =
+  | {
+      readonly kind: 'scored';
+      /** 1 = as usual, 0 = nothing is as usual; at most 0.5 while an alert is open. */
+      readonly healthRatio: number;
+      readonly level: HealthLevel;
+      /** Metrics out of the ordinary, the furthest first, at most five. */
+      readonly contributions: readonly Contribution[];
+    }
+  | { readonly kind: 'unknown'; readonly reason: UnknownReason };
