@@ -28,7 +28,7 @@ export function noRows(file: string): MlschedError {
 export function columnMissing(file: string, column: string, present: readonly string[]): MlschedError {
   return new MlschedError('MLS_COLLECT_COLUMN_MISSING', `${file} has no column ${column}`, {
     kind: 'invalid-input',
-    hint: `It has: ${present.slice(0, 12).join(', ')}${present.length > 12 ? ', ...' : ''}. Rename or add the column; docs/reference/data.md lists what is expected.`,
+    hint: `It has: ${present.slice(0, 12).join(', ')}${present.length > 12 ? ', ...' : ''}. Rename or add the column; docs/reference/data-formats.md lists what is expected.`,
     details: { file, column },
   });
 }
