@@ -18,6 +18,8 @@ export interface PlannedPod {
   readonly member: number;
   /** Shift of the curve against the clock: siblings on one curve do not move in lockstep. */
   readonly shiftSeconds: number;
+  /** Which of the scenario's bursts it belongs to; -1 for none. */
+  readonly burst: number;
 }
 
 export interface ArrivalOptions {
@@ -151,6 +153,7 @@ function makePods(context: PlanContext, { rows, atSeconds }: BatchInstance, rng:
         lifetimeSeconds: stop - arrivalSeconds,
         vcpus,
         family,
+        burst: -1,
         ...drawCurve(family, rng),
       });
     }
@@ -218,14 +221,17 @@ function pickFamily(families: readonly CurveFamily[], rng: Rng): CurveFamily {
 /** The scenario's own bursts: pods of one owner at once, as when a Deployment is scaled up. */
 function planBursts({ scenario, traces, rng }: ArrivalOptions): PlannedPod[] {
   const stream = rng.fork('bursts');
+  let count = 0;
   return scenario.bursts.flatMap((burst) =>
     burst.atMinutes.flatMap((minute) => {
       const family = pickFamily(traces.families, stream);
+      const index = count++;
       return Array.from({ length: burst.pods }, () => ({
         arrivalSeconds: minute * 60,
         lifetimeSeconds: burst.lifetimeMinutes * 60,
         vcpus: burst.vcpus,
         family,
+        burst: index,
         ...drawCurve(family, stream),
       }));
     }),

@@ -8,7 +8,7 @@ const STEP_SECONDS = 300;
 
 /** The oracle's knowledge, kept up to date by the simulator. */
 export interface FutureBook extends FutureKnowledge {
-  /** Everything may have changed: count anew when next asked. */
+  /** A pod left before its time: sum anew when next asked. */
   invalidate(): void;
   /** One pod was bound since. */
   addPod(uid: number, node: number): void;
@@ -23,28 +23,31 @@ interface FutureSources {
   lifetimeSeconds(uid: number): number;
 }
 
-/** Creates the book; it sums the true demand of all pods lazily, once per accounting step. */
+/**
+ * Creates the book. The demand of all pods is summed once per 5 minutes, on a grid of 5 minutes, and kept up to date
+ * by what is bound in between; pods that end by themselves were never counted beyond their end.
+ */
 export function createFutureBook(sources: FutureSources): FutureBook {
   const { state, demand, tracker } = sources;
   const nodeCount = state.view.nodeCount;
   const cpu = new Float64Array(nodeCount * STEPS);
   const memory = new Float64Array(nodeCount * STEPS);
-  let isFresh = false;
-  const nowSeconds = (): number => state.view.nowMs / 1000;
+  let summedFor = Number.NaN;
+  const gridSeconds = (): number => Math.floor(state.view.nowMs / 1000 / STEP_SECONDS) * STEP_SECONDS;
   const addPod = (uid: number, node: number): void => {
-    const now = nowSeconds();
+    const start = gridSeconds();
     const end = tracker.endSeconds[uid] as number;
-    for (let k = 0; k < STEPS && now + k * STEP_SECONDS < end; k++) {
+    for (let k = 0; k < STEPS && start + k * STEP_SECONDS < end; k++) {
       const cell = node * STEPS + k;
-      cpu[cell] = (cpu[cell] as number) + demand.cpuMillicores(uid, now + k * STEP_SECONDS);
-      memory[cell] = (memory[cell] as number) + demand.memoryBytes(uid, now + k * STEP_SECONDS);
+      cpu[cell] = (cpu[cell] as number) + demand.cpuMillicores(uid, start + k * STEP_SECONDS);
+      memory[cell] = (memory[cell] as number) + demand.memoryBytes(uid, start + k * STEP_SECONDS);
     }
   };
-  const rebuild = (): void => {
-    const now = nowSeconds();
+  const sumAll = (): void => {
+    const start = gridSeconds();
     for (let node = 0; node < nodeCount; node++) {
       for (let k = 0; k < STEPS; k++) {
-        const load = sources.background(node, now + k * STEP_SECONDS);
+        const load = sources.background(node, start + k * STEP_SECONDS);
         cpu[node * STEPS + k] = load.cpu;
         memory[node * STEPS + k] = load.memory;
       }
@@ -54,15 +57,18 @@ export function createFutureBook(sources: FutureSources): FutureBook {
       const node = pods.node[slot] as number;
       if (node >= 0 && pods.isDaemon[slot] === 0) addPod(tracker.uidOfSlot[slot] as number, node);
     }
-    isFresh = true;
+    summedFor = start;
   };
   const podDemand = (uid: number, out: Float64Array, read: Demand['cpuMillicores']): void => {
-    const now = nowSeconds();
-    const life = sources.lifetimeSeconds(uid);
-    for (let k = 0; k < STEPS; k++) out[k] = k * STEP_SECONDS < life ? read(uid, now + k * STEP_SECONDS) : 0;
+    const start = gridSeconds();
+    const end = state.view.nowMs / 1000 + sources.lifetimeSeconds(uid);
+    for (let k = 0; k < STEPS; k++) {
+      const at = start + k * STEP_SECONDS;
+      out[k] = at < end ? read(uid, at) : 0;
+    }
   };
   const nodeDemand = (values: Float64Array, node: number, out: Float64Array): void => {
-    if (!isFresh) rebuild();
+    if (summedFor !== gridSeconds()) sumAll();
     for (let k = 0; k < STEPS; k++) out[k] = values[node * STEPS + k] as number;
   };
   return {
@@ -73,10 +79,10 @@ export function createFutureBook(sources: FutureSources): FutureBook {
     podCpuDemandMillicores: (uid, out) => podDemand(uid, out, demand.cpuMillicores),
     podMemoryDemandBytes: (uid, out) => podDemand(uid, out, demand.memoryBytes),
     invalidate() {
-      isFresh = false;
+      summedFor = Number.NaN;
     },
     addPod(uid, node) {
-      if (isFresh) addPod(uid, node);
+      if (summedFor === gridSeconds()) addPod(uid, node);
     },
   };
 }

@@ -20,7 +20,6 @@ function removePod(world: World, uid: number, slot: number): void {
   unbindPod(world.state, world.specOf(uid), slot);
   world.tracker.slotOfUid[uid] = -1;
   world.hasFreedRoom = true;
-  world.future.invalidate();
 }
 
 /** Takes a running pod off its node and queues it for another, with what is left of its life. */
@@ -29,6 +28,7 @@ function evictPod(world: World, slot: number, delaySeconds: number): void {
   const now = world.nowSeconds();
   world.tracker.remainingSeconds[uid] = Math.max((world.tracker.endSeconds[uid] as number) - now, 1);
   removePod(world, uid, slot);
+  world.future.invalidate();
   world.pending.push({ uid, notBeforeSeconds: now + delaySeconds, sinceSeconds: now + delaySeconds });
 }
 

@@ -139,6 +139,20 @@ test('memory beyond a node kills pods until it fits, and they come back', () => 
   assert.ok(result.placements > result.parts.pods);
 });
 
+test('the spread of a burst is the busiest node over the mean of the suitable nodes', () => {
+  const bursts = [{ atMinutes: [10, 60], pods: 8, lifetimeMinutes: 5 }];
+  const prepared = prepare({ bursts, demandRatio: 0.3 });
+  const even = runSimulation({ ...prepared, policy: findPolicy('round-robin') });
+  const herd = runSimulation({
+    ...prepared,
+    policy: () => ({ name: 'herd', choose: (_pod, _view, feasible) => feasible[0] as number }),
+  });
+
+  assert.equal(even.burstPeakToMeanRatio, 1);
+  assert.equal(herd.burstPeakToMeanRatio, 4);
+  assert.ok(Number.isNaN(runSimulation({ ...prepare(), policy: findPolicy('random') }).burstPeakToMeanRatio));
+});
+
 test('an abstaining policy gets the choices of stock', () => {
   const prepared = prepare();
   const stock = runSimulation({ ...prepared, policy: findPolicy('stock') });

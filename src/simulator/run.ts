@@ -96,6 +96,7 @@ function buildResult(world: World, options: RunOptions): SimulationResult {
     decisionMicrosP99: world.latency.quantile(0.99),
     placements: world.placements,
     abstentions: world.abstentions,
+    burstPeakToMeanRatio: world.bursts.peakToMeanRatio(),
     series: world.accounting.record(),
   };
 }

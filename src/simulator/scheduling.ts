@@ -8,17 +8,26 @@ import type { PendingPod, World } from './world.ts';
 /** Tries to place a pod; without room it joins the queue. Returns whether it was placed. */
 export function attemptPod(world: World, pod: PendingPod): boolean {
   const spec = world.specOf(pod.uid);
-  const node = chooseNode(world, spec);
+  const suitable = findFeasible(world.state.view, spec, world.feasible);
+  const node = chooseNode(world, spec, suitable);
   if (node < 0) {
     refusePod(world, pod);
     return false;
   }
   startPod(world, spec, node);
+  noteBurst(world, pod.uid, node, suitable);
   if (world.tracker.wasRefused[pod.uid] === 1 && world.nowSeconds() >= 0) {
     world.accounting.counts.queueSeconds += world.nowSeconds() - pod.sinceSeconds;
     world.accounting.counts.queuedPods++;
   }
   return true;
+}
+
+/** Pods of a burst count where they were placed first; those that were killed or waited no longer tell. */
+function noteBurst(world: World, uid: number, node: number, suitable: number): void {
+  const burst = world.options.workload.pods.burst[uid] as number;
+  const isFirst = world.tracker.wasRefused[uid] === 0 && world.tracker.oomKills[uid] === 0;
+  if (burst >= 0 && isFirst) world.bursts.add(burst, node, suitable);
 }
 
 function refusePod(world: World, pod: PendingPod): void {
@@ -29,9 +38,8 @@ function refusePod(world: World, pod: PendingPod): void {
 }
 
 /** Index of the node that the policy wants; -1 when no node has room. */
-function chooseNode(world: World, spec: PodSpec): number {
+function chooseNode(world: World, spec: PodSpec, count: number): number {
   const { view } = world.state;
-  const count = findFeasible(view, spec, world.feasible);
   if (count <= 1) return count === 0 ? -1 : (world.feasible[0] as number);
   if (!world.isTakenOver) return world.stock.choose(spec, view, world.feasible, count);
   const chosen = askPolicy(world, spec, count);

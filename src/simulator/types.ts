@@ -27,8 +27,8 @@ export interface FutureKnowledge {
   readonly steps: number;
   readonly stepSeconds: number;
   /**
-   * Fills `out[k]` with the CPU that the pods now on the node will demand at `now + k * stepSeconds`
-   * (pods that end before count no longer), millicores, `k` in `[0, steps)`.
+   * Fills `out[k]` with the CPU that the pods now on the node, and its system, will demand `k * stepSeconds`
+   * after the last full step (pods that end before count no longer), millicores, `k` in `[0, steps)`.
    */
   nodeCpuDemandMillicores(node: number, out: Float64Array): void;
   nodeMemoryDemandBytes(node: number, out: Float64Array): void;
@@ -63,6 +63,8 @@ export interface SimulationResult {
   readonly placements: number;
   /** Decisions in which the policy abstained and stock's choice was taken. */
   readonly abstentions: number;
+  /** Pods of a burst on the busiest node over the mean of the suitable nodes; NaN without bursts. */
+  readonly burstPeakToMeanRatio: number;
   readonly series: NodeLoadRecord | undefined;
 }
 

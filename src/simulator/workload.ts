@@ -31,6 +31,8 @@ export interface PodPlan {
   readonly member: Int32Array;
   /** Shift of the curve against the clock: siblings on one curve do not move in lockstep. */
   readonly shiftSeconds: Int32Array;
+  /** Which of the scenario's bursts a pod belongs to; -1 for none. */
+  readonly burst: Int16Array;
 }
 
 /** A workload: all its pods have one size and follow the curves of one family. */
@@ -217,6 +219,7 @@ function freezePods(planned: readonly PlannedPod[], owners: OwnerTable): PodPlan
     ownerId: new Int32Array(planned.length),
     member: new Int32Array(planned.length),
     shiftSeconds: new Int32Array(planned.length),
+    burst: new Int16Array(planned.length),
   };
   planned.forEach((pod, i) => {
     plan.arrivalSeconds[i] = pod.arrivalSeconds;
@@ -224,6 +227,7 @@ function freezePods(planned: readonly PlannedPod[], owners: OwnerTable): PodPlan
     plan.ownerId[i] = owners.idOf(pod.family, pod.vcpus);
     plan.member[i] = pod.member;
     plan.shiftSeconds[i] = pod.shiftSeconds;
+    plan.burst[i] = pod.burst;
   });
   return plan;
 }

@@ -4,6 +4,8 @@ import { MIB } from '#kernel/units';
 
 import { createAccounting } from './accounting.ts';
 import type { Accounting, StepSample } from './accounting.ts';
+import { createBurstSpread } from './burst-spread.ts';
+import type { BurstSpread } from './burst-spread.ts';
 import { bindPod, createClusterState, pruneRecent } from './cluster-state.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { createDemand } from './demand.ts';
@@ -73,6 +75,7 @@ export interface World {
   readonly policy: PlacementPolicy;
   readonly stock: PlacementPolicy;
   readonly future: FutureBook;
+  readonly bursts: BurstSpread;
   readonly loads: NodeLoads;
   readonly feasible: Int32Array;
   pending: PendingPod[];
@@ -126,6 +129,7 @@ export function createWorld(options: RunOptions): World {
     demand,
     future,
     departures: createDepartures(),
+    bursts: createBurstSpread(),
     accounting: createAccounting(
       scenario.stepSeconds,
       nodes.length,
@@ -288,5 +292,4 @@ export function scrape(world: World, step: number): void {
   recordScrape(state, { cpu: loads.cpuUsageRatio, memory: loads.memoryUsageRatio }, step);
   if ((step * options.scenario.stepSeconds) % 300 === 0) observeWorkloads(state);
   pruneRecent(state);
-  world.future.invalidate();
 }

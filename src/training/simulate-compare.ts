@@ -25,6 +25,8 @@ export interface PolicySummary {
   readonly parts: ObjectiveParts;
   readonly placements: number;
   readonly abstentions: number;
+  /** See `SimulationResult`; NaN without bursts. */
+  readonly burstPeakToMeanRatio: number;
 }
 
 /** How much better the subject is than a rival: 1 - subject / rival, paired over seeds. */
@@ -126,6 +128,7 @@ function summarise(policy: string, runs: readonly SimulationResult[]): PolicySum
     parts,
     placements: mean(runs.map(({ placements }) => placements)),
     abstentions: mean(runs.map(({ abstentions }) => abstentions)),
+    burstPeakToMeanRatio: mean(runs.map((run) => run.burstPeakToMeanRatio)),
   };
 }
 

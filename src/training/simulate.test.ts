@@ -116,6 +116,7 @@ function aRun(policy: string, seed: number, overload: number): SimulationResult 
     decisionMicrosP99: 1,
     placements: 10,
     abstentions: 0,
+    burstPeakToMeanRatio: Number.NaN,
     series: undefined,
   };
 }

@@ -93,6 +93,7 @@ function steadyRun(count: number): PreparedScenario {
         ownerId: new Int32Array(count),
         member: new Int32Array(count),
         shiftSeconds: new Int32Array(count),
+        burst: new Int16Array(count).fill(-1),
       },
     },
   };
