@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { modelChecks } from './checks.ts';
 import type { ModelUnderCheck } from './types.ts';
 
-export type { ModelUnderCheck, NanPolicy } from './types.ts';
+export type { ModelUnderCheck } from './types.ts';
 
 /** Runs every check of the model contract as a test of its own. Call it once in a model's test file. */
 export function checkModel<Model>(

@@ -1,7 +1,7 @@
 import type { ModelArtefact } from '#domain';
 
 /** What a prediction for a row with NaN must be. */
-export type NanPolicy =
+type NanPolicy =
   /** A finite number: the model has learned where missing values go. */
   | 'finite'
   /** NaN for that row and for no other: unknown in, unknown out. */

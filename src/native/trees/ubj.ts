@@ -2,9 +2,9 @@ import { modelCorrupt } from '../errors.ts';
 
 /** A UBJSON value: typed arrays stay typed, so a model of many trees costs no boxed numbers. */
 export type UbjValue = string | number | boolean | null | UbjArray | UbjObject;
-export type UbjArray =
+type UbjArray =
   readonly UbjValue[] | Float32Array | Float64Array | Int32Array | Int16Array | Int8Array | Uint8Array;
-export interface UbjObject {
+interface UbjObject {
   readonly [key: string]: UbjValue;
 }
 
