@@ -147,3 +147,14 @@ export function ownResource(history: NodeHistory, target: LoadTarget): ResourceH
 export function otherResource(history: NodeHistory, target: LoadTarget): ResourceHistory {
   return target === 'cpu' ? history.memory : history.cpu;
 }
+
+/**
+ * 5-minute mean of a machine, `lag` windows before the last complete one at `nowMs`; NaN when unknown.
+ */
+export function lastCoarseMean(history: NodeHistory, target: LoadTarget, nowMs: number, lag: number): number {
+  const { coarse } = ownResource(history, target);
+  const size = coarse.means.length;
+  const n = Math.floor((nowMs - coarse.phaseMs) / coarse.stepMs) - lag;
+  if (n < 0 || n > coarse.newest || n <= coarse.newest - size) return Number.NaN;
+  return coarse.means[n % size] as number;
+}

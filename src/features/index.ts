@@ -1,6 +1,6 @@
 export { FEATURE_CATALOGUE, FEATURE_COUNT, FEATURE_SCHEMA_VERSION } from './catalogue.ts';
 export type { FeatureDefinition, FeatureGroupName, FeatureUnit } from './definition.ts';
-export { COARSE_STEP_MS, createNodeHistory, pushSample, pushValues } from './history.ts';
+export { COARSE_STEP_MS, createNodeHistory, lastCoarseMean, pushSample, pushValues } from './history.ts';
 export type { LoadSample, NodeHistory } from './history.ts';
 export { NO_PEERS } from './origin-view.ts';
 export type { Origin, PeerLoad } from './origin-view.ts';

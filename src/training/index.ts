@@ -28,3 +28,10 @@ export type {
   AnomalyResult,
   EvaluateAnomalyOptions,
 } from './evaluate-anomaly.ts';
+export { evaluateForecast } from './evaluate-forecast.ts';
+export type { EvaluateForecastOptions, ForecastEvaluation, ForecastProtocol } from './evaluate-forecast.ts';
+export { trainForecast } from './train-forecast.ts';
+export type { TrainForecastOptions, TrainedForecast } from './train-forecast.ts';
+export type { ForecastBudget } from './forecast-efforts.ts';
+export type { ForecastTrace } from './forecast-judge.ts';
+export type { ForecastResult } from './forecast-score.ts';

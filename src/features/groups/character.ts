@@ -1,6 +1,7 @@
 import { DAY_SECONDS, describe, HOUR_SECONDS, type FeatureGroup } from '../definition.ts';
 import { DAY_WINDOWS } from '../history.ts';
 import { coarseMean, relative, type OriginView, type ResourceView } from '../origin-view.ts';
+import { addPair, pearsonOf, startPairs } from '../pair-sums.ts';
 
 /** Every fourth window of the last 8 days: enough for a mean and a spread, a quarter of the work. */
 const LONG_STRIDE = 4;
@@ -104,44 +105,6 @@ function lastValueError(view: ResourceView, lag: number, windows: number): numbe
     count++;
   }
   return count === 0 ? Number.NaN : sum / count;
-}
-
-/** Running sums of a Pearson correlation. */
-interface PairSums {
-  n: number;
-  sumA: number;
-  sumB: number;
-  squaresA: number;
-  squaresB: number;
-  cross: number;
-}
-
-const sums: PairSums = { n: 0, sumA: 0, sumB: 0, squaresA: 0, squaresB: 0, cross: 0 };
-
-function startPairs(): PairSums {
-  sums.n = 0;
-  sums.sumA = 0;
-  sums.sumB = 0;
-  sums.squaresA = 0;
-  sums.squaresB = 0;
-  sums.cross = 0;
-  return sums;
-}
-
-function addPair(into: PairSums, a: number, b: number): void {
-  if (a + b !== a + b) return;
-  into.n += 1;
-  into.sumA += a;
-  into.sumB += b;
-  into.squaresA += a * a;
-  into.squaresB += b * b;
-  into.cross += a * b;
-}
-
-/** NaN below 6 pairs or where one side does not move. */
-function pearsonOf({ n, sumA, sumB, squaresA, squaresB, cross }: PairSums): number {
-  const spread = (squaresA - (sumA * sumA) / n) * (squaresB - (sumB * sumB) / n);
-  return n < 6 || !(spread > 1e-14) ? Number.NaN : (cross - (sumA * sumB) / n) / Math.sqrt(spread);
 }
 
 function echo(view: ResourceView, lag: number): number {

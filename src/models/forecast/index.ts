@@ -1,0 +1,14 @@
+export { FORECAST_SCHEMA_VERSION } from './artefact.ts';
+export { fitForecast } from './fit.ts';
+export type { FitForecastOptions, FittedForecast } from './fit.ts';
+export { loadForecaster } from './forecaster.ts';
+export type { LoadForecaster } from './forecaster.ts';
+export { ROW_ROLES } from './types.ts';
+export type {
+  ConformalOffsets,
+  FitEffort,
+  ForecastBands,
+  HorizonFit,
+  PredictionRows,
+  TrainingRows,
+} from './types.ts';

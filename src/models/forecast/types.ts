@@ -1,0 +1,64 @@
+import type { HorizonMinutes, LoadTarget } from '#domain';
+
+/** Rows to predict: `FeatureRows` of #features fits. */
+export interface PredictionRows {
+  readonly rows: number;
+  /** Row-major, shape `[rows, FEATURE_COUNT]`; NaN is unknown. */
+  readonly values: Float32Array;
+  /** Last value of each row, 0..1; NaN makes the row abstain. */
+  readonly anchors: Float32Array;
+  /** Unit of the relative features of each row, above 0. */
+  readonly deviations: Float32Array;
+}
+
+/** What a training row is for. */
+export const ROW_ROLES = { fit: 0, calibrate: 1 } as const;
+
+/** Training rows of one resource. */
+export interface TrainingRows extends PredictionRows {
+  /** One array a horizon, in the order of `HORIZON_MINUTES`: the later 5-minute mean, NaN where unknown. */
+  readonly actuals: readonly Float32Array[];
+  /** A value of `ROW_ROLES` a row. Calibration rows come after the fit rows in time, or from other machines. */
+  readonly roles: Uint8Array;
+}
+
+/** Predictions of many rows at one horizon, each in 0..1 with `low <= median <= high`; NaN where abstained. */
+export interface ForecastBands {
+  readonly low05: Float32Array;
+  readonly median: Float32Array;
+  readonly high95: Float32Array;
+}
+
+/** Widening of the interval in deviations, one a tail; below 0 narrows it. */
+export interface ConformalOffsets {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** How hard to try. */
+export interface FitEffort {
+  /** Most rounds of the median model; early stopping on the calibration rows decides. */
+  readonly maximumRounds: number;
+  /** Rounds of the interval model. */
+  readonly intervalRounds: number;
+  readonly learningRate: number;
+  readonly depth: number;
+  /** Median models of different seeds that are averaged. */
+  readonly seeds: number;
+  /** Rows for choosing the rounds and for the interval model, at most. */
+  readonly probeRows: number;
+}
+
+/** What one (resource, horizon) model learned, for the run tracker. */
+export interface HorizonFit {
+  readonly target: LoadTarget;
+  readonly horizonMinutes: HorizonMinutes;
+  readonly rows: number;
+  readonly rounds: number;
+  /** Share of the calibration rows inside the raw interval and after correction. */
+  readonly rawCoverageRatio: number;
+  readonly offsets: ConformalOffsets;
+  /** Mean absolute error on the calibration rows before the refit, and that of the last value; in 0..1. */
+  readonly calibrationMaeRatio: number;
+  readonly lastValueMaeRatio: number;
+}

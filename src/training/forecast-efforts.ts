@@ -1,0 +1,41 @@
+import type { FitEffort } from '#models/forecast';
+
+/** How much time a training run may take. */
+export const FORECAST_BUDGETS = ['demo', 'evaluation', 'full'] as const;
+export type ForecastBudget = (typeof FORECAST_BUDGETS)[number];
+
+export interface ForecastEffort extends FitEffort {
+  /** Training rows a resource, over all machines. */
+  readonly rows: number;
+}
+
+/** Chosen on the validation span of smd-nodes for accuracy by time; see the model card. */
+export const FORECAST_EFFORTS: Readonly<Record<ForecastBudget, ForecastEffort>> = {
+  demo: {
+    rows: 24_000,
+    maximumRounds: 60,
+    intervalRounds: 25,
+    learningRate: 0.1,
+    depth: 6,
+    seeds: 1,
+    probeRows: 10_000,
+  },
+  evaluation: {
+    rows: 90_000,
+    maximumRounds: 160,
+    intervalRounds: 60,
+    learningRate: 0.06,
+    depth: 8,
+    seeds: 1,
+    probeRows: 40_000,
+  },
+  full: {
+    rows: 250_000,
+    maximumRounds: 400,
+    intervalRounds: 100,
+    learningRate: 0.04,
+    depth: 8,
+    seeds: 2,
+    probeRows: 100_000,
+  },
+};
