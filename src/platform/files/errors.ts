@@ -47,7 +47,7 @@ function firstLine(text: string): string {
 }
 
 /** No room left, a quota reached, or a file size limit. */
-export function diskFull(path: string, cause: unknown): MlschedError {
+function diskFull(path: string, cause: unknown): MlschedError {
   return new MlschedError('MLS_FILES_DISK_FULL', `no room to write ${path}: ${firstLine(messageOf(cause))}`, {
     kind: 'unavailable',
     hint: 'Free disk space or raise the quota, then run again: nothing was left half-written.',
@@ -57,7 +57,7 @@ export function diskFull(path: string, cause: unknown): MlschedError {
 }
 
 /** Reading or writing failed for a reason that has no code of its own. */
-export function ioFailed(path: string, cause: unknown): MlschedError {
+function ioFailed(path: string, cause: unknown): MlschedError {
   return new MlschedError('MLS_FILES_IO', `${path}: ${firstLine(messageOf(cause))}`, {
     kind: 'unavailable',
     hint: 'Check the disk and the mount, then run again.',

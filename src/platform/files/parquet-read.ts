@@ -6,7 +6,7 @@ import { sqlName, sqlPath, withDuckDb } from './duckdb.ts';
 /** What a column holds, as far as a reader cares. `other`: lists, structs, blobs and so on. */
 export type ColumnKind = 'number' | 'text' | 'time' | 'boolean' | 'other';
 
-export interface ParquetColumn {
+interface ParquetColumn {
   readonly name: string;
   readonly kind: ColumnKind;
   /** The type as DuckDB names it, for messages. */

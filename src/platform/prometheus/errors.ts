@@ -1,7 +1,7 @@
 import { MlschedError, messageOf } from '#kernel/errors';
 
 /** The address without credentials, for messages. */
-export function printableUrl(url: string): string {
+function printableUrl(url: string): string {
   const parsed = new URL(url);
   parsed.username = '';
   parsed.password = '';
@@ -82,7 +82,7 @@ function refusalOf(status: number): { code: string; kind: MlschedError['kind']; 
 }
 
 /** Worth another try. */
-export function isBusy(status: number): boolean {
+function isBusy(status: number): boolean {
   return status === 429 || status === 502 || status === 503 || status === 504;
 }
 

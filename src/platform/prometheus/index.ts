@@ -1,10 +1,4 @@
 export { openReader } from './open-reader.ts';
 export { createQueryReader } from './query-reader.ts';
 export { createRemoteReader } from './remote-read.ts';
-export type {
-  LabelMatcher,
-  PrometheusOptions,
-  PrometheusReader,
-  PrometheusSeries,
-  SampleSelection,
-} from './types.ts';
+export type { LabelMatcher, PrometheusReader, PrometheusSeries, SampleSelection } from './types.ts';
