@@ -35,3 +35,7 @@ export type { TrainForecastOptions, TrainedForecast } from './train-forecast.ts'
 export type { ForecastBudget } from './forecast-efforts.ts';
 export type { ForecastTrace } from './forecast-judge.ts';
 export type { ForecastResult } from './forecast-score.ts';
+export { trainPlacement } from './train-placement.ts';
+export type { TrainPlacementOptions, TrainPlacementReport } from './train-placement.ts';
+export type { EpisodePoint, PlacementCurves } from './placement-curves.ts';
+export type { ValidationPoint } from './placement-validation.ts';

@@ -24,6 +24,8 @@ export interface RewardConfig {
   readonly memoryWidthRatio: number;
   /** Time constant with which later hours count less, hours. */
   readonly decayHours: number;
+  /** Costs per unit of decision size are divided by this for the network; errors above it count linearly. */
+  readonly costScale: number;
 }
 
 /** In proportion to the placement objective at a demand of 60 % (100 x lost share = 167 x lost capacity). */
@@ -38,6 +40,7 @@ export const DEFAULT_REWARD_CONFIG: RewardConfig = {
   memoryLimitRatio: 0.96,
   memoryWidthRatio: 0.03,
   decayHours: 1,
+  costScale: 100,
 };
 
 /** Knows what each placement would really cost; exists in training only, where the future is known. */

@@ -27,6 +27,14 @@ export interface Experience {
   readonly guideWeight: number;
 }
 
+/** Everything that a memory holds, for a checkpoint; arrays are cut to the part in use. */
+export interface ReplaySnapshot {
+  readonly next: number;
+  readonly filled: number;
+  readonly largestPriority: number;
+  readonly arrays: ReadonlyMap<string, Float32Array>;
+}
+
 /**
  * Remembers decisions in the order they were made, draws batches with n-step returns, and draws the
  * surprising ones more often.
@@ -108,10 +116,46 @@ export class ReplayMemory {
   /** Tells how wrong the network was on the batch drawn last. */
   reportErrors(errors: Float32Array): void {
     for (let b = 0; b < errors.length; b++) {
-      const priority = ((errors[b] as number) + 0.01) ** this.config.priorityExponent;
+      // Rounded, so that a checkpoint in float32 restores it exactly.
+      const priority = Math.fround(((errors[b] as number) + 0.01) ** this.config.priorityExponent);
       this.priorities.set(this.drawn[b] as number, priority);
       this.largestPriority = Math.max(this.largestPriority, priority);
     }
+  }
+
+  snapshot(): ReplaySnapshot {
+    const { filled, next, largestPriority } = this;
+    const { candidates, columns } = this.config;
+    const priorities = Float32Array.from({ length: filled }, (_, at) => this.priorities.get(at));
+    return {
+      next,
+      filled,
+      largestPriority,
+      arrays: new Map([
+        ['rows', this.rows.slice(0, filled * candidates * columns)],
+        ['counts', Float32Array.from(this.counts.subarray(0, filled))],
+        ['rewards', this.rewards.slice(0, filled)],
+        ['guides', this.guides.slice(0, filled * candidates)],
+        ['guideWeights', this.guideWeights.slice(0, filled)],
+        ['ends', Float32Array.from(this.ends.subarray(0, filled))],
+        ['priorities', priorities],
+      ]),
+    };
+  }
+
+  /** Takes over a snapshot of a memory of the same config. */
+  restore(snapshot: ReplaySnapshot): void {
+    const read = (name: string): Float32Array => snapshot.arrays.get(name) ?? new Float32Array(0);
+    this.next = snapshot.next;
+    this.filled = snapshot.filled;
+    this.largestPriority = snapshot.largestPriority;
+    this.rows.set(read('rows'));
+    this.counts.set(read('counts'));
+    this.rewards.set(read('rewards'));
+    this.guides.set(read('guides'));
+    this.guideWeights.set(read('guideWeights'));
+    this.ends.set(read('ends'));
+    read('priorities').forEach((priority, at) => this.priorities.set(at, priority));
   }
 
   private newest(): number {

@@ -51,7 +51,7 @@ export function createTrainee(options: TraineeOptions): PlacementPolicy & { read
   const outlook = createOutlook(createUsageProfile());
   const encoder = createFeatureEncoder(outlook);
   const cost = createCounterfactualCost(options.reward);
-  const buffers = new TraineeBuffers(options.candidates);
+  const buffers = new TraineeBuffers(options.candidates, options.reward.costScale);
   const report = { decisions: 0, regret: 0, size: 0 };
   let signals: NodeSignals = unknownSignals(0);
   const refresh: NonNullable<PlacementPolicy['onScrape']> = (view) => {
@@ -130,9 +130,6 @@ function tally(report: TraineeReport, costs: Float64Array, { count, chosen, size
   report.size += size;
 }
 
-/** Costs per unit of size are divided by this so that typical differences are about 1. */
-const COST_SCALE = 30;
-
 interface RecordInput extends Chosen {
   readonly rows: Float32Array;
   readonly rng: Rng;
@@ -146,8 +143,11 @@ class TraineeBuffers {
   private readonly rows: Float32Array;
   private readonly guide: Float32Array;
 
-  constructor(kept: number) {
+  private readonly scale: number;
+
+  constructor(kept: number, scale: number) {
     this.kept = kept;
+    this.scale = scale;
     this.rows = new Float32Array(kept * ROW_COUNT);
     this.guide = new Float32Array(kept);
   }
@@ -168,12 +168,12 @@ class TraineeBuffers {
     for (let k = 0; k < kept; k++) {
       const from = this.order[k] as number;
       this.rows.set(rows.subarray(from * ROW_COUNT, (from + 1) * ROW_COUNT), k * ROW_COUNT);
-      this.guide[k] = (mean - (this.costs[from] as number)) / COST_SCALE;
+      this.guide[k] = (mean - (this.costs[from] as number)) / this.scale;
     }
     return {
       rows: this.rows,
       count: kept,
-      reward: -(this.costs[chosen] as number) / COST_SCALE,
+      reward: -(this.costs[chosen] as number) / this.scale,
       guide: this.guide,
       guideWeight: count > 1 ? Math.sqrt(size) * 5 : 0,
     };
