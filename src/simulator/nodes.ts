@@ -20,6 +20,8 @@ export interface BackgroundLoad {
   /** Share of the node's capacity at the trace's full scale. */
   readonly cpuScaleRatio: number;
   readonly memoryScaleRatio: number;
+  /** Steady CPU load below the trace, share of capacity. */
+  readonly cpuFloorRatio: number;
 }
 
 /** Builds the nodes of a scenario; the random stream deals background traces and traced shapes. */
@@ -44,6 +46,7 @@ export function buildNodes(scenario: Scenario, traces: WorkloadTraces, rng: Rng)
     add(Math.round(shape.cpuMillicores * traced.scale), Math.round(shape.memoryBytes * traced.scale), {
       isSchedulable: true,
       backgroundRatio: traced.backgroundRatio,
+      backgroundFloorRatio: traced.backgroundFloorRatio,
       backgroundMemoryRatio: traced.backgroundMemoryRatio,
     });
   }
@@ -53,6 +56,7 @@ export function buildNodes(scenario: Scenario, traces: WorkloadTraces, rng: Rng)
 interface NodeTraits {
   readonly isSchedulable: boolean;
   readonly backgroundRatio: number;
+  readonly backgroundFloorRatio: number;
   readonly backgroundMemoryRatio: number;
 }
 
@@ -82,6 +86,7 @@ function dealBackground(traces: WorkloadTraces, group: NodeTraits, rng: Rng): Ba
     firstStep: rng.int(trace.cpuUsageRatio.length),
     cpuScaleRatio: group.backgroundRatio,
     memoryScaleRatio: group.backgroundMemoryRatio,
+    cpuFloorRatio: group.backgroundFloorRatio,
   };
 }
 
@@ -90,7 +95,7 @@ export function backgroundAt(load: BackgroundLoad, seconds: number): { cpu: numb
   const length = load.trace.cpuUsageRatio.length;
   const step = (load.firstStep + Math.floor(seconds / BACKGROUND_STEP_SECONDS)) % length;
   return {
-    cpu: (load.trace.cpuUsageRatio[step] as number) * load.cpuScaleRatio,
+    cpu: Math.min(load.cpuFloorRatio + (load.trace.cpuUsageRatio[step] as number) * load.cpuScaleRatio, 1),
     memory: (load.trace.memoryUsageRatio[step] as number) * load.memoryScaleRatio,
   };
 }

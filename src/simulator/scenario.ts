@@ -14,6 +14,9 @@ const backgrounds = {
     .describe(
       'system CPU load at the background trace`s full scale, share of capacity; seen in metrics, not in requests',
     ),
+  backgroundFloorRatio: ratio
+    .default(0)
+    .describe('steady system CPU load below the trace, share of capacity; the sum is cut at 1'),
   backgroundMemoryRatio: ratio.default(0.08).describe('the same for memory'),
 };
 

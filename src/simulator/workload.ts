@@ -175,7 +175,8 @@ function schedulableCapacity(nodes: readonly SimulatedNode[]) {
     if (background === undefined) continue;
     const { cpuUsageRatio, memoryUsageRatio } = background.trace;
     sum.backgroundCpuMillicores +=
-      spec.cpuCapacityMillicores * background.cpuScaleRatio * meanOf(cpuUsageRatio);
+      spec.cpuCapacityMillicores *
+      (background.cpuFloorRatio + background.cpuScaleRatio * meanOf(cpuUsageRatio));
     sum.backgroundMemoryBytes +=
       spec.memoryCapacityBytes * background.memoryScaleRatio * meanOf(memoryUsageRatio);
   }
