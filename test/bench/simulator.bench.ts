@@ -7,6 +7,8 @@ import { parseArgs } from 'node:util';
 import { parseScenario, findPolicy, runSimulation } from '#simulator';
 import type { CurveFamily, PreparedScenario, WorkloadTraces } from '#simulator';
 
+import { publishSection } from './publish.ts';
+
 const { values } = parseArgs({ options: { placements: { type: 'string', default: '1000000' } } });
 const placements = Number(values.placements);
 const NODES = 24;
@@ -119,3 +121,29 @@ const results = ['stock', 'random', 'target-load-packing'].map((policy) => measu
 process.stdout.write(
   `${JSON.stringify({ bench: 'simulator', node: process.version, results }, undefined, 2)}\n`,
 );
+
+const stock = results[0];
+const verdict = (isMet: boolean | undefined): string => (isMet ? 'met' : 'missed');
+if (placements >= 1_000_000) {
+  publishSection({
+    id: '30-simulator',
+    title: 'Simulator speed',
+    command: 'make bench BENCH=simulator',
+    method: `${placements.toLocaleString('en')} placements on ${NODES} equal hosts in one thread, cluster half full, arrivals and departures included; peak RSS is that of the whole process, after the policies above it.`,
+    tables: [
+      {
+        caption: 'One run each',
+        columns: ['policy', 'placements per second', 'peak RSS MiB'],
+        rows: results.map((each) => [
+          each.policy,
+          each.placementsPerSecond,
+          Math.round(each.peakResidentBytes / 2 ** 20),
+        ]),
+      },
+    ],
+    notes: [
+      `Target of 50,000 placements a second for stock: ${verdict(stock && stock.placementsPerSecond >= 50_000)}.`,
+      `Target of 1 GiB for a million placements: ${verdict(results.every((each) => each.peakResidentBytes < 2 ** 30))}.`,
+    ],
+  });
+}
