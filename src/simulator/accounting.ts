@@ -19,7 +19,7 @@ export interface Accounting {
 }
 
 /** Events that the simulator counts itself. */
-export interface AccountingCounts {
+interface AccountingCounts {
   pods: number;
   oomKills: number;
   unschedulablePods: number;

@@ -28,7 +28,7 @@ export interface ClusterState {
 }
 
 /** Running sums behind the workload table. */
-export interface WorkloadSums {
+interface WorkloadSums {
   readonly cpu: Float64Array;
   readonly cpuSquares: Float64Array;
   readonly memory: Float64Array;

@@ -50,13 +50,13 @@ export interface ArrivalWindow {
   readonly isCensored: Uint8Array;
 }
 
-export interface NodeShape {
+interface NodeShape {
   readonly cpuMillicores: number;
   readonly memoryBytes: number;
 }
 
 /** What one real pod tells of its workload beside the CPU size. */
-export interface RequestShape {
+interface RequestShape {
   readonly memoryBytesPerMillicore: number;
   /** 0 for the latency-sensitive tier, -10 for the best-effort tier. */
   readonly priority: number;

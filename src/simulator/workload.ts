@@ -21,7 +21,7 @@ export interface Workload {
 }
 
 /** Shape `[pods]` each, ordered by arrival. */
-export interface PodPlan {
+interface PodPlan {
   readonly count: number;
   readonly arrivalSeconds: Float64Array;
   /** Counted from the binding, so a pod that waits runs as long as one that does not. */

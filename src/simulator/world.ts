@@ -56,7 +56,7 @@ export interface PendingPod {
 }
 
 /** Nodes that fail, or come back, at one time. */
-export interface Outage {
+interface Outage {
   readonly atSeconds: number;
   readonly nodes: readonly number[];
   readonly downSeconds: number;
@@ -95,7 +95,7 @@ export interface World {
 }
 
 /** Per-node work arrays of one accounting step. */
-export interface NodeLoads {
+interface NodeLoads {
   readonly cpuDemandMillicores: Float64Array;
   readonly memoryDemandBytes: Float64Array;
   readonly cpuUsageRatio: Float64Array;

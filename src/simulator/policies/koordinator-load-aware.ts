@@ -14,7 +14,7 @@ const REPORT_INTERVAL_MS = 60_000;
 const EXPIRY_MS = 180_000;
 
 /** Estimated use of a pod: the larger of request and limit times a factor, not above the limit. */
-export function estimateUse(request: number, limit: number, factor: number, whenUnset: number): number {
+function estimateUse(request: number, limit: number, factor: number, whenUnset: number): number {
   if (request === 0 && limit === 0) return whenUnset;
   const estimate = Math.max(request, limit) * factor;
   return limit > 0 ? Math.min(estimate, limit) : estimate;

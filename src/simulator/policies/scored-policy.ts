@@ -4,10 +4,10 @@ import { createRng } from '#kernel/rng';
 import type { PlacementPolicy } from '../types.ts';
 
 /** Score of one node for one pod; higher is better. */
-export type NodeScore = (pod: PodSpec, view: ClusterView, node: number) => number;
+type NodeScore = (pod: PodSpec, view: ClusterView, node: number) => number;
 
 /** Whether a policy would let a pod onto a node at all. */
-export type NodeFilter = (pod: PodSpec, view: ClusterView, node: number) => boolean;
+type NodeFilter = (pod: PodSpec, view: ClusterView, node: number) => boolean;
 
 export interface ScoredPolicyOptions {
   readonly name: string;
