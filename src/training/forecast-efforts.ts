@@ -22,12 +22,12 @@ export const FORECAST_EFFORTS: Readonly<Record<ForecastBudget, ForecastEffort>> 
   },
   evaluation: {
     rows: 90_000,
-    maximumRounds: 160,
+    maximumRounds: 300,
     intervalRounds: 60,
-    learningRate: 0.06,
+    learningRate: 0.07,
     depth: 8,
     seeds: 1,
-    probeRows: 40_000,
+    probeRows: 30_000,
   },
   full: {
     rows: 250_000,

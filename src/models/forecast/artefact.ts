@@ -57,7 +57,7 @@ export function saveForecast(fitted: readonly FittedHorizon[]): ModelArtefact {
     return { target, horizonMinutes, medians, interval: `${prefix}-interval.ubj`, offsets: one.offsets };
   });
   const manifest = { schemaVersion: FORECAST_SCHEMA_VERSION, horizons };
-  files.set(MANIFEST, new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`));
+  files.set(MANIFEST, new TextEncoder().encode(JSON.stringify(manifest, null, 2)));
   return { model: 'load-forecast', schemaVersion: FORECAST_SCHEMA_VERSION, files };
 }
 

@@ -28,12 +28,15 @@ export interface FittedForecast {
 /** Fewer rows than this teach nothing but noise. */
 const FEWEST_ROWS = 100;
 const EARLY_STOPPING_ROUNDS = 30;
+/** Coarser bins than XGBoost's 256 are faster and, on noisy load, no worse. */
+const MAX_BINS = 64;
 /** Chosen on the validation span of smd-nodes; see the model card. */
 const SHARED_PARAMETERS = {
   tree_method: 'hist',
   subsample: 0.7,
-  colsample_bytree: 0.3,
+  colsample_bytree: 0.2,
   min_child_weight: 60,
+  max_bin: MAX_BINS,
 } as const;
 const INTERVAL_PARAMETERS = { max_depth: 5, eta: 0.1 } as const;
 const FEATURE_NAMES = FEATURE_CATALOGUE.map(({ name }) => name);
@@ -121,6 +124,7 @@ function buildMatrix(
     columns: FEATURE_COUNT,
     featureNames: FEATURE_NAMES,
     batches: [{ values: rows.values, labels: rows.labels, weights: rows.weights }],
+    maxBins: MAX_BINS,
     threads: task.options.threads ?? 1,
     ...(reference === undefined ? {} : { reference }),
   });

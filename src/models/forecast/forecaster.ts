@@ -29,6 +29,8 @@ export interface LoadForecaster extends Disposable {
   /** Resources that the model was trained for. */
   readonly targets: readonly LoadTarget[];
   readonly engine: Predictor['engine'];
+  /** What it was loaded from. */
+  readonly artefact: ModelArtefact;
   /**
    * Predicts prepared feature rows.
    *
@@ -61,6 +63,7 @@ export function loadForecaster(artefact: ModelArtefact, options: LoadPredictorOp
   };
   const forecaster: LoadForecaster = {
     targets,
+    artefact,
     engine: (models[0] as HorizonModel).interval.engine,
     predictRows(target, horizonMinutes, rows) {
       checkShape(rows);
