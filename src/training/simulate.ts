@@ -14,7 +14,7 @@ import { compareResults } from './simulate-compare.ts';
 import type { SimulationComparison } from './simulate-compare.ts';
 import { isOwnPolicy, policyFactory, policyNames } from './simulate-policies.ts';
 import { loadScenario } from './simulate-scenarios.ts';
-import type { SimulateAnswer, SimulateTask, SimulateWorkerData } from './simulate-worker.ts';
+import type { SimulateAnswer, SimulateTask, SimulateWorkerData } from './simulate.worker.ts';
 
 export interface SimulateOptions {
   /** Root of the traces; the sample in the repository when absent. */
@@ -118,7 +118,7 @@ async function runTasks(
 ): Promise<SimulationResult[]> {
   const threads = Math.max(1, Math.min(options.threads ?? availableParallelism(), tasks.length));
   const pool = new Piscina<SimulateTask, SimulateAnswer>({
-    filename: join(import.meta.dirname, 'simulate-worker.ts'),
+    filename: join(import.meta.dirname, 'simulate.worker.ts'),
     name: 'runTask',
     workerData,
     minThreads: threads,
