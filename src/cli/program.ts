@@ -2,6 +2,7 @@ import { Command } from '@commander-js/extra-typings';
 import { qualityCommand } from './commands/quality.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { completionCommand } from './commands/completion.ts';
+import { evaluateCommand } from './commands/evaluate.ts';
 import { featuresCommand } from './commands/features.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { versionCommand } from './commands/version.ts';
@@ -35,6 +36,7 @@ export function createProgram(): Command {
 
 function commands(program: Command): unknown[] {
   return [
+    evaluateCommand(),
     simulateCommand(),
     qualityCommand(),
     featuresCommand(),

@@ -28,7 +28,7 @@ export function simulateCommand() {
           async run(context) {
             const [{ simulate }, { loadPolicyModels }] = await Promise.all([
               import('#training'),
-              import('#services/policy-models'),
+              import('#services/models'),
             ]);
             const { stateDirectory } = await import('../locations.ts');
             const policies = options.policies.includes('all') ? ('all' as const) : options.policies;

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
 import { MODEL_NAMES } from '#domain';
-import type { ModelArtefact } from '#domain';
+import type { ModelArtefact, ModelName } from '#domain';
 import { isMlschedError } from '#kernel/errors';
-import { openFileRegistry } from '#training';
+import { loadModelFolder, openFileRegistry } from '#training';
 
 /** Where the embedded registry stands below the state directory. */
 export function registryHome(stateDirectory: string): string {
@@ -37,4 +38,24 @@ export async function loadPolicyModels(
     }
   }
   return artefacts;
+}
+
+/**
+ * Loads one saved model, verified by its hashes.
+ *
+ * @param reference - The folder of a stored version, else an alias or a version in the registry.
+ */
+export async function loadModel(
+  stateDirectory: string,
+  model: ModelName,
+  reference: string,
+): Promise<ModelArtefact> {
+  const isFolder = await stat(reference).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (isFolder) return (await loadModelFolder(reference)).artefact;
+  const registry = openFileRegistry({ home: registryHome(stateDirectory) });
+  const version = /^\d+$/.test(reference) ? Number(reference) : reference;
+  return (await registry.load(model, version)).artefact;
 }
