@@ -70,3 +70,8 @@ export function linkOf(objective: string): Link {
   if (link === undefined) throw modelUnsupported(`objective ${objective}`);
   return link;
 }
+
+/** False also for an objective that is not in the table. */
+export function isIdentityLink(objective: string): boolean {
+  return LINKS[objective]?.isIdentity ?? false;
+}

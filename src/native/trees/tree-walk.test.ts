@@ -154,6 +154,21 @@ for (const [name, recipe] of Object.entries(recipes)) {
 const squared = recipes['squared'] as Recipe;
 const example: Training = { recipe: squared, rounds: 6, depth: 4, missingRatio: 0.1, seed: 4 };
 
+test('auto gives the same bits for few rows as for many, and is freed once', { skip }, () => {
+  for (const recipe of Object.values(recipes)) {
+    const bytes = trainBytes({ ...example, recipe });
+    const values = makeValues(40, 8, 0.2);
+    const auto = loadPredictor(bytes);
+    const whole = auto.predict(values, 40);
+    const width = auto.outputCount;
+    for (const rows of [1, 16, 17])
+      assert.deepEqual(auto.predict(values.slice(0, rows * COLUMNS), rows), whole.slice(0, rows * width));
+    auto.free();
+    assert.throws(() => auto.predict(values.slice(0, COLUMNS), 1), { code: 'MLS_NATIVE_FREED' });
+    assert.throws(() => auto.free(), { code: 'MLS_NATIVE_FREED' });
+  }
+});
+
 test('trees with vector leaves give the same bits', { skip }, () => {
   for (const seed of [2, 3]) {
     const bytes = trainBytes({ ...example, seed, targets: 3 }, { multi_strategy: 'multi_output_tree' });

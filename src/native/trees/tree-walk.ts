@@ -1,5 +1,5 @@
 import { modelUnsupported, shapeMismatch } from '../errors.ts';
-import { linkOf, type Link } from './links.ts';
+import { isIdentityLink, linkOf, type Link } from './links.ts';
 import type { ModelDocument, TreeDocument } from './model-document.ts';
 
 /** A forest laid out for walking: the nodes of all trees in one run of typed arrays. */
@@ -50,6 +50,12 @@ export function compileTreeWalk(model: ModelDocument): TreeWalk {
     predict: (values, rows, baseMargin) =>
       applyLink(link, margins(values, rows, baseMargin), model.outputCount),
   };
+}
+
+/** Whether the walk reads this model and gives the library's bits for it. */
+export function isWalkExact(model: ModelDocument): boolean {
+  const isReadable = model.booster === 'gbtree' && !model.trees.some((tree) => tree.hasCategories);
+  return isReadable && isIdentityLink(model.objective);
 }
 
 /**
