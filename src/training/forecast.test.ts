@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+
+import { HORIZON_MINUTES, type RawLoadSeries } from '#domain';
+import { phasedSeries } from '#features';
+import { createRng } from '#kernel/rng';
+import { xgboostAvailability } from '#native';
+import { writeParquet } from '#platform/files';
+import { evaluateForecast, trainForecast } from '#training';
+
+import { collectTrainingRows } from './forecast-data.ts';
+import { rivalForecasts } from './forecast-rivals.ts';
+import { createScoreBoard } from './forecast-score.ts';
+import { splitSpan } from './forecast-split.ts';
+import { trainOnSeries } from './train-forecast.ts';
+
+const STEP_MS = 300_000;
+const START_MS = Date.UTC(2026, 0, 5);
+const DAYS = 4;
+
+function series(
+  machine: string,
+  seed: number,
+  options: { memory: boolean } = { memory: false },
+): RawLoadSeries {
+  const rng = createRng(seed);
+  const length = DAYS * 288;
+  const rhythm = (i: number): number => 0.3 + (i % 12 < 3 ? 0.2 : 0) + 0.02 * rng.normal();
+  return {
+    machine,
+    timesMs: Float64Array.from({ length }, (_, i) => START_MS + i * STEP_MS),
+    cpuUsageRatio: Float32Array.from({ length }, (_, i) => rhythm(i)),
+    memoryUsageRatio: options.memory ? Float32Array.from({ length }, (_, i) => 0.1 + rhythm(i)) : undefined,
+  };
+}
+
+const machines = ['a', 'b', 'c'].map((machine, i) => series(machine, i + 1));
+
+describe('the protocol', () => {
+  test('cuts the span of a machine 70 / 15 / 15', () => {
+    const grid = phasedSeries(series('a', 1), 0);
+    const borders = splitSpan(grid);
+    const windowsBefore = (timeMs: number): number => (timeMs - grid.startMs) / STEP_MS;
+
+    assert.equal(windowsBefore(borders.calibrationStartMs), Math.floor(0.7 * DAYS * 288));
+    assert.equal(windowsBefore(borders.testStartMs), Math.floor(0.85 * DAYS * 288));
+    assert.equal(windowsBefore(borders.endMs), DAYS * 288);
+  });
+
+  test('lets no training row or label reach into the test span', () => {
+    const changed = machines.map((raw) => {
+      const { testStartMs } = splitSpan(phasedSeries(raw, 0));
+      const scramble = (value: number, i: number): number =>
+        (raw.timesMs[i] as number) >= testStartMs ? 1 - value : value;
+      return { ...raw, cpuUsageRatio: raw.cpuUsageRatio.map(scramble) };
+    });
+    const collect = (all: readonly RawLoadSeries[]) =>
+      collectTrainingRows({ series: all, target: 'cpu', rows: 10_000, seed: 1 });
+
+    assert.deepEqual(collect(changed), collect(machines));
+  });
+
+  test('keeps labels of fit rows out of the calibration span', () => {
+    const rows = collectTrainingRows({ series: machines.slice(0, 1), target: 'cpu', rows: 10_000, seed: 1 });
+    const fitRows = rows?.roles.filter((role) => role === 0).length ?? 0;
+    const unknown = HORIZON_MINUTES.map(
+      (_, horizon) =>
+        rows?.actuals[horizon]?.subarray(0, fitRows).filter((value) => Number.isNaN(value)).length,
+    );
+
+    assert.deepEqual(unknown, [1, 3, 6, 12]);
+  });
+
+  test('has no rows for a resource that no machine carries', () => {
+    assert.equal(collectTrainingRows({ series: machines, target: 'memory', rows: 100, seed: 1 }), undefined);
+  });
+});
+
+describe('the rivals', () => {
+  test('say the last value, the value of yesterday and the mean of the last hour', () => {
+    const length = 2 * 288;
+    const grid = phasedSeries(
+      {
+        machine: 'm',
+        timesMs: Float64Array.from({ length }, (_, i) => START_MS + i * STEP_MS),
+        cpuUsageRatio: Float32Array.from({ length }, (_, i) => i / 1000),
+        memoryUsageRatio: undefined,
+      },
+      0,
+    );
+    const said = rivalForecasts(grid, 'cpu', { originMs: START_MS + 400 * STEP_MS, horizonMinutes: 30 });
+    const early = rivalForecasts(grid, 'cpu', { originMs: START_MS + 100 * STEP_MS, horizonMinutes: 30 });
+    const near = (actual: number, expected: number): void => assert.ok(Math.abs(actual - expected) < 1e-6);
+
+    near(said.lastValue, 0.4);
+    near(said.seasonalNaive, (400 + 6 - 288) / 1000);
+    near(said.hourMean, (400 - 5.5) / 1000);
+    near(early.seasonalNaive, 0.1);
+  });
+});
+
+describe('the score', () => {
+  test('is the contract: accuracy, error, mase, skill and coverage of the rows', () => {
+    const board = createScoreBoard('cpu', 15);
+    const row = { machine: 'm', originMs: 0, actual: 0.5 };
+    board.add({ ...row, forecasts: [0.4, 0.3, 0.1, 0.8], low05: 0.3, high95: 0.6 });
+    board.add({ ...row, machine: 'n', forecasts: [0.5, 0.5, 0.5, 0.5], low05: 0.6, high95: 0.7 });
+    const [ours, last] = board.results(1);
+    assert.ok(ours && last);
+    const near = (actual: number | null | undefined, expected: number): void =>
+      assert.ok(Math.abs((actual ?? Number.NaN) - expected) < 1e-9, `${actual} is not ${expected}`);
+
+    near(ours.wapeAccuracyRatio, 0.9);
+    near(ours.maeRatio, 0.05);
+    near(ours.mase, 0.5);
+    near(ours.skillRatio, 0.5);
+    near(ours.coverage90Ratio, 0.5);
+    near(ours.medianMachineAccuracyRatio, 0.9);
+    assert.deepEqual([ours.machines, ours.points], [2, 2]);
+    near(last.mase, 1);
+    near(last.skillRatio, 0);
+    assert.equal(last.coverage90Ratio, null);
+  });
+
+  test('has no result without a row', () => {
+    assert.deepEqual(createScoreBoard('cpu', 5).results(1), []);
+  });
+});
+
+const availability = xgboostAvailability();
+const skip = availability.kind === 'available' ? false : 'libxgboost is missing: run make setup';
+
+describe('forecast training and evaluation', { skip }, () => {
+  let folder = '';
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'mlsched-forecast-'));
+    for (const [i, machine] of ['a', 'b', 'c'].entries()) {
+      const { timesMs, cpuUsageRatio } = series(machine, i + 1);
+      await writeParquet(join(folder, `${machine}.parquet`), [
+        {
+          name: 'machine',
+          type: 'text',
+          values: { codes: new Int32Array(timesMs.length), dictionary: [machine] },
+        },
+        { name: 'time', type: 'time', values: timesMs },
+        { name: 'cpu_usage_ratio', type: 'float', values: cpuUsageRatio },
+      ]);
+    }
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('beats the rivals on a rhythm, gives one row a model and horizon, and traces on request', async () => {
+    const options = { dataDirectory: folder, budget: 'demo', seed: 1, traces: 2 } as const;
+    const report = await evaluateForecast(options);
+    const ours = report.results.filter(({ model }) => model === 'mlsched');
+
+    assert.equal(report.results.length, 4 * HORIZON_MINUTES.length);
+    assert.ok(report.results.every(({ target, machines: count }) => target === 'cpu' && count === 3));
+    assert.ok(
+      ours.filter(({ horizonMinutes }) => horizonMinutes < 60).every(({ skillRatio }) => skillRatio > 0.2),
+    );
+    assert.equal(report.traces.length, 2);
+    assert.ok(
+      report.traces.every(({ timesMs, median }) => timesMs.length === median.length && median.length > 0),
+    );
+  });
+
+  test('judges every machine once on the same rows when machines are held out', async () => {
+    const options = { dataDirectory: folder, budget: 'demo', seed: 1 } as const;
+    const time = await evaluateForecast(options);
+    const held = await evaluateForecast({ ...options, protocol: 'machines' });
+    const rivalsOf = (report: typeof time) => report.results.filter(({ model }) => model === 'last-value');
+
+    assert.deepEqual(
+      held.results.map(({ points }) => points),
+      time.results.map(({ points }) => points),
+    );
+    assert.deepEqual(rivalsOf(held), rivalsOf(time));
+  });
+
+  test('trains a model that judges machines it never saw, without training', async () => {
+    const trained = await trainForecast({ dataDirectory: folder, budget: 'demo', seed: 1 });
+    const report = await evaluateForecast({ dataDirectory: folder, artefact: trained.artefact, seed: 1 });
+
+    assert.equal(report.protocol, 'saved-model');
+    assert.deepEqual(report.results, trained.results);
+    assert.ok((trained.metrics['cpu_15m_skill_ratio'] ?? 0) > 0);
+    assert.deepEqual(Object.keys(trained.rows), ['cpu']);
+  });
+
+  test('gives the same model for the same seed', () => {
+    const first = trainOnSeries(machines.slice(0, 2), { budget: 'demo', seed: 3 });
+    const second = trainOnSeries(machines.slice(0, 2), { budget: 'demo', seed: 3 });
+
+    assert.deepEqual(second.artefact, first.artefact);
+  });
+
+  test('refuses to hold out machines where there is one, and a history of an hour', async () => {
+    const alone = mkdtempSync(join(tmpdir(), 'mlsched-forecast-one-'));
+    const length = 13;
+    await writeParquet(join(alone, 'a.parquet'), [
+      { name: 'machine', type: 'text', values: { codes: new Int32Array(length), dictionary: ['a'] } },
+      { name: 'time', type: 'time', values: Float64Array.from({ length }, (_, i) => START_MS + i * STEP_MS) },
+      { name: 'cpu_usage_ratio', type: 'float', values: new Float32Array(length).fill(0.5) },
+    ]);
+    const options = { dataDirectory: alone, budget: 'demo', seed: 1 } as const;
+
+    await assert.rejects(evaluateForecast({ ...options, protocol: 'machines' }), {
+      code: 'MLS_TRAINING_TOO_FEW_MACHINES',
+    });
+    await assert.rejects(evaluateForecast(options), { code: 'MLS_FORECAST_TOO_FEW_ROWS' });
+    rmSync(alone, { recursive: true, force: true });
+  });
+});
