@@ -3,7 +3,7 @@ export { betaCdf } from './beta-distribution.ts';
 export { nearestName } from './nearest-name.ts';
 export { OBJECTIVE_TERMS, OBJECTIVE_WEIGHTS, objectiveOf, objectiveTerms } from './objective.ts';
 export type { ObjectiveTerm, ObjectiveWeights } from './objective.ts';
-export { BASELINE_POLICIES, findPolicy, ORACLE_POLICY } from './policies/registry.ts';
+export { BASELINE_POLICIES, findPolicy, ORACLE_POLICIES, ORACLE_POLICY } from './policies/registry.ts';
 export { clip, createScoredPolicy } from './policies/scored-policy.ts';
 export { createStock, stockScore } from './policies/stock.ts';
 export { prepareScenario } from './prepare.ts';

@@ -1,6 +1,13 @@
 import { createRng } from '#kernel/rng';
 import { bootstrapInterval, mean } from '#kernel/stats';
-import { OBJECTIVE_TERMS, OBJECTIVE_WEIGHTS, objectiveOf, objectiveTerms, ORACLE_POLICY } from '#simulator';
+import {
+  OBJECTIVE_TERMS,
+  OBJECTIVE_WEIGHTS,
+  objectiveOf,
+  objectiveTerms,
+  ORACLE_POLICIES,
+  ORACLE_POLICY,
+} from '#simulator';
 import type { ObjectiveParts, ObjectiveTerm, ObjectiveWeights, SimulationResult } from '#simulator';
 
 import { isOwnPolicy } from './simulate-policies.ts';
@@ -67,7 +74,9 @@ export function compareResults(
   const policies = names
     .map((name) => summarise(name, byPolicy.get(name) ?? []))
     .sort((a, b) => a.objective - b.objective);
-  const candidates = policies.map(({ policy }) => policy).filter((policy) => policy !== ORACLE_POLICY);
+  const candidates = policies
+    .map(({ policy }) => policy)
+    .filter((policy) => !ORACLE_POLICIES.includes(policy));
   const subject = names.includes('mlsched') ? 'mlsched' : (candidates[0] ?? names[0] ?? '');
   const rivals = candidates.filter((policy) => policy !== subject && !isOwnPolicy(policy));
   const contest: Contest = { byPolicy, subject, rivals };

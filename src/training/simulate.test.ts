@@ -128,6 +128,7 @@ test('improvement is one minus ours over the rival`s, paired, and the oracle is 
     mlsched: [8, 16],
     'mlsched-health-only': [1, 1],
     'peak-oracle': [4, 4],
+    'objective-oracle': [2, 2],
   };
   const runs = Object.entries(overloads).flatMap(([policy, values]) =>
     values.map((value, i) => aRun(policy, i + 1, value)),

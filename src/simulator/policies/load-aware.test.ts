@@ -14,6 +14,7 @@ import {
 } from './koordinator-load-aware.ts';
 import { loadVariationScore, riskBalanceScore } from './load-variation-risk-balancing.ts';
 import { createLowRiskOverCommitment, limitRisk, loadRisk } from './low-risk-over-commitment.ts';
+import { createObjectiveOracle, stepCost } from './objective-oracle.ts';
 import { createPeakOracle, peakOfSum } from './peak-oracle.ts';
 import { createTargetLoadPacking, guessCpuMillicores, targetLoadScore } from './target-load-packing.ts';
 import { createVolcanoUsage, shadowUse, usageScore } from './volcano-usage.ts';
@@ -201,6 +202,27 @@ test('best fit measures what is left by the largest node', () => {
   // Left: 5 of 10 cores and 30 of 100 GiB.
   const largest = { cpuMillicores: 10_000, memoryBytes: 100 * GIB };
   assert.equal(bestFitScore(pod, state.view, 0, largest), 60);
+});
+
+test('the objective oracle would rather push one node further than two above 80 %', () => {
+  const future = {
+    steps: 1,
+    stepSeconds: 300,
+    nodeCpuDemandMillicores: (node: number, out: Float64Array) => out.fill(node === 0 ? 8500 : 7900),
+    nodeMemoryDemandBytes: (_node: number, out: Float64Array) => out.fill(0),
+    podCpuDemandMillicores: (_uid: number, out: Float64Array) => out.fill(500),
+    podMemoryDemandBytes: (_uid: number, out: Float64Array) => out.fill(0),
+  };
+  const state = aCluster([{ cpuRatio: 0.85 }, { cpuRatio: 0.79 }]);
+
+  // 50 x (above 80 %) + 100 / 0.65 x lost + 100 x (0.9 - 0.8)^2 = 51; at 1.1: 50 + 15.38 + 9.
+  assert.ok(Math.abs(stepCost(0.9, 0.8) - 51) < 1e-9);
+  assert.ok(Math.abs(stepCost(1.1, 0.8) - (59 + 10 / 0.65)) < 1e-9);
+  assert.equal(
+    createObjectiveOracle({ ...context, future }).choose(aPod(), state.view, allNodes(state), 2),
+    0,
+  );
+  assert.equal(createPeakOracle({ ...context, future }).choose(aPod(), state.view, allNodes(state), 2), 1);
 });
 
 test('the oracle takes the node whose true peak stays lower and needs to be told the future', () => {

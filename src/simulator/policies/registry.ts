@@ -7,6 +7,7 @@ import { createKoordinatorLoadAware } from './koordinator-load-aware.ts';
 import { createLoadVariationRiskBalancing } from './load-variation-risk-balancing.ts';
 import { createLowRiskOverCommitment } from './low-risk-over-commitment.ts';
 import { createMostAllocated } from './most-allocated.ts';
+import { createObjectiveOracle } from './objective-oracle.ts';
 import { createPeakOracle } from './peak-oracle.ts';
 import { createRandom } from './random.ts';
 import { createRoundRobin } from './round-robin.ts';
@@ -28,9 +29,13 @@ export const BASELINE_POLICIES: Readonly<Record<string, PolicyFactory>> = {
   'volcano-usage': createVolcanoUsage,
   'best-fit': createBestFit,
   'peak-oracle': createPeakOracle,
+  'objective-oracle': createObjectiveOracle,
 };
 
-/** The policy that knows the future: a ceiling, never a rival. */
+/** Policies that know the future: ceilings, never rivals. */
+export const ORACLE_POLICIES: readonly string[] = ['peak-oracle', 'objective-oracle'];
+
+/** The ceiling that the distance is stated to. */
 export const ORACLE_POLICY = 'peak-oracle';
 
 /**
