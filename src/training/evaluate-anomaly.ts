@@ -6,7 +6,7 @@ import type { Progress } from '#kernel/progress';
 import { createRng } from '#kernel/rng';
 import type { Rng } from '#kernel/rng';
 import { DAY_SECONDS } from '#kernel/units';
-import { AlertState, fitAnomalyModel, VoteCounter } from '#models/anomaly';
+import { AlertState, fitAnomalyModel, StrengthScorer } from '#models/anomaly';
 
 import { countAlarms, measuresOf, poolCounts } from './anomaly-measures.ts';
 import type { AlarmCounts, AlarmMeasures } from './anomaly-measures.ts';
@@ -80,7 +80,7 @@ export async function evaluateAnomaly(options: EvaluateAnomalyOptions): Promise<
 type CountsByDetector = Readonly<Record<AnomalyDetector, AlarmCounts>>;
 
 function judgeMachine(machine: AnomalyMachine, seed: number, stepSeconds: number): CountsByDetector {
-  const ours = detectOurs(machine, stepSeconds);
+  const ours = detectOurs(machine, seed, stepSeconds);
   const rival = (name: (typeof RIVAL_NAMES)[number]): AlarmCounts =>
     countAlarms(alarmAbove(scoreRival(name, machine, seed)), machine.testLabels);
   return {
@@ -93,14 +93,14 @@ function judgeMachine(machine: AnomalyMachine, seed: number, stepSeconds: number
 }
 
 /** Our alarms over the test span, one step after another; the detector starts it without any history. */
-function detectOurs(machine: AnomalyMachine, stepSeconds: number): Uint8Array {
+function detectOurs(machine: AnomalyMachine, seed: number, stepSeconds: number): Uint8Array {
   const { metricNames, test, testSteps } = machine;
-  const model = fitAnomalyModel([{ rows: machine.train }], { metricNames, stepSeconds });
-  const counter = new VoteCounter(model, 1);
-  const state = new AlertState(model.alertVotes, 1);
+  const model = fitAnomalyModel([{ rows: machine.train }], { metricNames, stepSeconds, seed });
+  const scorer = new StrengthScorer(model, 1);
+  const state = new AlertState(1);
   return Uint8Array.from({ length: testSteps }, (_, step) => {
-    const votes = counter.count(0, test, step * metricNames.length);
-    return state.update(0, votes) === 'alert' ? 1 : 0;
+    const strength = scorer.score(0, test, step * metricNames.length);
+    return state.update(0, strength) === 'alert' ? 1 : 0;
   });
 }
 

@@ -25,13 +25,22 @@ export const DETECTOR = {
   voteHalfSigmas: 20,
   /** Share of the strongest vote that is not counted: one metric alone proves little. */
   strongestVoteDiscount: 0.5,
-  /** Votes at which an alert opens on a machine whose training votes are at the reference. */
-  alertVotes: 1.5,
-  /** Quantile of the training votes, its reference value and its least value. */
-  trainVotesQuantile: 0.998,
-  trainVotesReference: 1,
-  trainVotesLeast: 0.1,
-  /** An open alert lasts while votes stay above this share of the threshold. */
+  /** Extended isolation forest over the votes. */
+  forestTrees: 100,
+  forestSampleSize: 256,
+  forestFeaturesPerSplit: 1,
+  /** Training rows that the forest is grown from, at most. */
+  forestRows: 50_000,
+  /** Quantile of the training scores below which the forest sees nothing new. */
+  forestQuantile: 0.9,
+  /** Fewer votes than this have no strength, whatever the forest says: it is not asked. */
+  leastVotes: 0.2,
+  /** Quantile of the training strengths that the alert threshold is a multiple of, and its least value. */
+  trainStrengthQuantile: 0.998,
+  trainStrengthLeast: 0.01,
+  /** The global sensitivity: multiple of the training strength at which an alert opens. */
+  alertMultiple: 3,
+  /** An open alert lasts while strength stays above this share of the threshold. */
   holdRatio: 0.5,
   /** Quiet samples after which an alert closes. */
   quietSamples: 10,

@@ -2,7 +2,10 @@ import { quantile, quantileOfSorted } from '#kernel/stats';
 
 import { DETECTOR, spansOf } from './config.ts';
 import { shapeWrong, tooLittleData } from './errors.ts';
+import { fitIsolationForest, scoreIsolationForest } from './isolation-forest.ts';
+import type { IsolationForest } from './isolation-forest.ts';
 import { RollingMedians } from './rolling-medians.ts';
+import { strengthOf } from './strength.ts';
 import type { AnomalyModel } from './types.ts';
 import { VoteCounter } from './vote-counter.ts';
 import type { VoteModel } from './vote-counter.ts';
@@ -16,6 +19,7 @@ export interface TrainingSpan {
 export interface FitOptions {
   readonly metricNames: readonly string[];
   readonly stepSeconds: number;
+  readonly seed: number;
 }
 
 /** Days of samples that the daily extremes need at least. */
@@ -48,8 +52,25 @@ export function fitAnomalyModel(spans: readonly TrainingSpan[], options: FitOpti
     scales: mediansOver(learned.map(({ scales }) => scales)),
     dailyExtremes: mediansOver(learned.map(({ dailyExtremes }) => dailyExtremes)),
   };
-  const levels = usable.map(({ rows }) => trainVotesLevel(votes, rows));
-  return { ...votes, metricNames: options.metricNames, alertVotes: alertVotesAt(quantile(levels, 0.5)) };
+  const cast = usable.map(({ rows }) => castVotes(votes, rows));
+  const forest = growForest(cast, metricCount, options.seed);
+  const scores = cast.map((votes) => scoreIsolationForest(forest, votes.rows));
+  const forestFloor = quantile(
+    scores.map((part) => quantile(part, DETECTOR.forestQuantile)),
+    0.5,
+  );
+  const levels = cast.map(({ sums }, i) => {
+    const strengths = sums.map((sum, step) => strengthOf(sum, scores[i]?.[step] as number, forestFloor));
+    return quantile(strengths, DETECTOR.trainStrengthQuantile);
+  });
+  const level = Math.max(quantile(levels, 0.5), DETECTOR.trainStrengthLeast);
+  return {
+    ...votes,
+    metricNames: options.metricNames,
+    forest,
+    forestFloor,
+    alertStrength: DETECTOR.alertMultiple * level,
+  };
 }
 
 interface Scales {
@@ -123,18 +144,40 @@ function mediansOver(parts: readonly Float64Array[]): Float64Array {
   );
 }
 
-/** High quantile of the votes that the training span itself casts. */
-function trainVotesLevel(model: VoteModel, rows: Float32Array): number {
-  const metricCount = model.scales.length;
-  const counter = new VoteCounter(model, 1);
-  const votes = Float64Array.from({ length: rows.length / metricCount }, (_, step) =>
-    counter.count(0, rows, step * metricCount),
-  );
-  return quantile(votes, DETECTOR.trainVotesQuantile);
+/** The votes that a span casts when it is replayed. */
+interface CastVotes {
+  /** Row-major, shape `[steps, metrics]`. */
+  readonly rows: Float32Array;
+  /** Shape `[steps]`; NaN while there is too little history. */
+  readonly sums: Float64Array;
 }
 
-/** A machine that is restless in training needs more votes, by the square root: it may also have had faults. */
-function alertVotesAt(level: number): number {
-  const ratio = Math.max(level, DETECTOR.trainVotesLeast) / DETECTOR.trainVotesReference;
-  return DETECTOR.alertVotes * Math.sqrt(ratio);
+function castVotes(model: VoteModel, rows: Float32Array): CastVotes {
+  const metricCount = model.scales.length;
+  const counter = new VoteCounter(model, 1);
+  const votes = new Float32Array(rows.length);
+  const sums = new Float64Array(rows.length / metricCount);
+  for (let step = 0; step < sums.length; step++) {
+    sums[step] = counter.count(0, rows, step * metricCount);
+    votes.set(counter.votes, step * metricCount);
+  }
+  return { rows: votes, sums };
+}
+
+/** Grows the forest from evenly spaced rows of all spans. */
+function growForest(cast: readonly CastVotes[], metricCount: number, seed: number): IsolationForest {
+  const total = cast.reduce((sum, { sums }) => sum + sums.length, 0);
+  const every = Math.max(1, Math.ceil(total / DETECTOR.forestRows));
+  const kept: number[] = [];
+  for (const { rows } of cast) {
+    for (let start = 0; start < rows.length; start += every * metricCount) {
+      for (let metric = 0; metric < metricCount; metric++) kept.push(rows[start + metric] as number);
+    }
+  }
+  return fitIsolationForest(Float32Array.from(kept), metricCount, {
+    seed,
+    trees: DETECTOR.forestTrees,
+    sampleSize: DETECTOR.forestSampleSize,
+    featuresPerSplit: DETECTOR.forestFeaturesPerSplit,
+  });
 }

@@ -1,5 +1,7 @@
 import type { UnknownReason } from '#domain';
 
+import type { IsolationForest } from './isolation-forest.ts';
+
 /** What the detector learned from quiet operation; how it works is fixed in `config.ts`. */
 export interface AnomalyModel {
   /** In the order of the columns that it scores. */
@@ -10,8 +12,12 @@ export interface AnomalyModel {
   readonly scales: Float64Array;
   /** Shape `[metrics]`, in the metric's unit: third largest deviation of a typical training day. */
   readonly dailyExtremes: Float64Array;
-  /** Votes, 0 and up, at which an alert opens. */
-  readonly alertVotes: number;
+  /** Grown over the votes of the training span. */
+  readonly forest: IsolationForest;
+  /** Forest score up to which a row of votes is nothing new. */
+  readonly forestFloor: number;
+  /** Strength, above 0, at which an alert opens. */
+  readonly alertStrength: number;
 }
 
 /** How a node is judged: `suspect` lowers its score softly, `alert` may call a person. */

@@ -29,6 +29,8 @@ export class VoteCounter {
   readonly #ticks: Int32Array;
   /** Shape `[metrics]`: signed sigmas of the node counted last; NaN where unknown. */
   readonly sigmas: Float64Array;
+  /** Shape `[metrics]`: vote of each metric of the node counted last, in 0..1; 0 where unknown. */
+  readonly votes: Float32Array;
   /** Metrics that were judged for the node counted last. */
   judged = 0;
 
@@ -41,6 +43,7 @@ export class VoteCounter {
     this.#extremes = new RecentExtremes(columns, DETECTOR.memoryBlocks);
     this.#ticks = new Int32Array(nodeCount);
     this.sigmas = new Float64Array(this.#metricCount);
+    this.votes = new Float32Array(this.#metricCount);
     for (let node = 0; node < nodeCount; node++) this.#seed(node);
   }
 
@@ -79,11 +82,11 @@ export class VoteCounter {
     for (let metric = 0; metric < this.#metricCount; metric++) {
       const value = rows[offset + metric] as number;
       const sigma = Number.isNaN(value) ? Number.NaN : this.#judge(first + metric, metric, value, block);
-      this.sigmas[metric] = sigma;
       if (!Number.isNaN(value)) this.#medians.push(first + metric, value, tick);
-      if (Number.isNaN(sigma)) continue;
-      this.judged++;
+      if (!Number.isNaN(sigma)) this.judged++;
       const vote = voteOf(Math.abs(sigma));
+      this.sigmas[metric] = sigma;
+      this.votes[metric] = vote;
       sum += vote;
       if (vote > strongest) strongest = vote;
     }
@@ -99,7 +102,8 @@ export class VoteCounter {
   }
 }
 
-function voteOf(sigma: number): number {
+/** Vote of a deviation of `sigma` (0 and up) sigmas, in 0..1; 0 for NaN. */
+export function voteOf(sigma: number): number {
   const excess = sigma - DETECTOR.voteFromSigmas;
   return excess > 0 ? excess / (excess + DETECTOR.voteHalfSigmas) : 0;
 }

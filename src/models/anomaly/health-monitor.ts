@@ -1,0 +1,175 @@
+import type { UnknownReason } from '#domain';
+
+import { AlertState } from './alert-state.ts';
+import { shapeWrong } from './errors.ts';
+import { StrengthScorer } from './strength.ts';
+import type { AnomalyModel, Contribution, HealthLevel, NodeHealth } from './types.ts';
+
+export interface HealthMonitorOptions {
+  readonly nodeCount: number;
+  /**
+   * What the columns of the samples are; the model's own metrics when absent. Columns that the model does not
+   * know are ignored; those it misses count as unknown.
+   */
+  readonly metricNames?: readonly string[];
+}
+
+/** Judges the health of all nodes of a cluster, scrape by scrape. */
+export interface HealthMonitor {
+  readonly nodeCount: number;
+  /** Shape `[nodes]`, 1 = healthy, 0 = nothing is as usual, NaN = unknown; as of the last update. */
+  readonly healthRatios: Float64Array;
+  /**
+   * Takes up one scrape of every node.
+   *
+   * @param samples - Row-major, shape `[nodes, metrics]`; NaN = unknown, a node that did not answer is a row
+   *   of NaN. Call it once a step, also when nothing answered.
+   * @throws MlschedError `MLS_MODELS_ANOMALY_SHAPE`.
+   */
+  update(samples: Float32Array): void;
+  /** Takes up the sample of one node; `update` does it for all. */
+  updateNode(node: number, samples: Float32Array, offset: number): void;
+  level(node: number): HealthLevel | 'unknown';
+  /** Everything about a node as of its last sample. */
+  health(node: number): NodeHealth;
+  /** Forgets a node: another machine has taken its place. */
+  reset(node: number): void;
+}
+
+/** Share of the model's metrics that must be known for a verdict. */
+const MIN_KNOWN_RATIO = 0.5;
+const MOST_CONTRIBUTIONS = 5;
+/** From here a metric is worth naming. */
+const NAMED_SIGMAS = 3;
+/** While an alert is open a node is at most this healthy, also in the pauses of its trouble. */
+const ALERT_HEALTH = 0.5;
+
+/**
+ * Health of a sample: 1 without any evidence, 0.8 where a node becomes suspect, 0.5 at the alert threshold.
+ *
+ * @param strength - In multiples of the alert threshold; NaN stays NaN.
+ */
+export function healthOf(strength: number): number {
+  return 1 / (1 + strength * strength);
+}
+
+/**
+ * Opens a monitor that has seen nothing yet: every node is unknown until it has half an hour of history.
+ *
+ * Scoring one sample at a time in any order of nodes gives what scoring a whole history at once gives.
+ *
+ * @remarks 5,000 nodes of 38 metrics take some 100 ms a scrape and about 200 MB.
+ */
+export function createHealthMonitor(model: AnomalyModel, options: HealthMonitorOptions): HealthMonitor {
+  return new Monitor(model, options);
+}
+
+class Monitor implements HealthMonitor {
+  readonly nodeCount: number;
+  readonly healthRatios: Float64Array;
+  readonly #model: AnomalyModel;
+  readonly #width: number;
+  /** Shape `[model metrics]`: column of each metric in the samples, -1 = missing. */
+  readonly #columns: Int32Array;
+  readonly #isSchemaUsable: boolean;
+  readonly #scorer: StrengthScorer;
+  readonly #alerts: AlertState;
+  readonly #levels: HealthLevel[];
+  readonly #reasons: (UnknownReason | undefined)[];
+  /** Shape `[nodes, model metrics]`: sigmas of the last sample. */
+  readonly #sigmas: Float32Array;
+  readonly #row: Float32Array;
+
+  constructor(model: AnomalyModel, { nodeCount, metricNames = model.metricNames }: HealthMonitorOptions) {
+    const metricCount = model.metricNames.length;
+    this.nodeCount = nodeCount;
+    this.healthRatios = new Float64Array(nodeCount).fill(Number.NaN);
+    this.#model = model;
+    this.#width = metricNames.length;
+    this.#columns = Int32Array.from(model.metricNames, (name) => metricNames.indexOf(name));
+    const found = this.#columns.filter((column) => column >= 0).length;
+    this.#isSchemaUsable = found >= MIN_KNOWN_RATIO * metricCount && found > 0;
+    this.#scorer = new StrengthScorer(model, nodeCount);
+    this.#alerts = new AlertState(nodeCount);
+    this.#levels = Array.from({ length: nodeCount }, () => 'normal' as const);
+    this.#reasons = Array.from({ length: nodeCount }, () =>
+      this.#isSchemaUsable ? ('too-little-history' as const) : ('schema-mismatch' as const),
+    );
+    this.#sigmas = new Float32Array(nodeCount * metricCount).fill(Number.NaN);
+    this.#row = new Float32Array(metricCount);
+  }
+
+  update(samples: Float32Array): void {
+    if (samples.length !== this.nodeCount * this.#width) {
+      throw shapeWrong(
+        'length of a scrape',
+        samples.length,
+        `${this.nodeCount} nodes of ${this.#width} metrics`,
+      );
+    }
+    for (let node = 0; node < this.nodeCount; node++) this.updateNode(node, samples, node * this.#width);
+  }
+
+  updateNode(node: number, samples: Float32Array, offset: number): void {
+    if (!this.#isSchemaUsable) return;
+    const known = this.#gather(samples, offset);
+    const strength = this.#scorer.score(node, this.#row, 0);
+    const reason = this.#unknownReason(known, strength);
+    const level = this.#alerts.update(node, reason === undefined ? strength : Number.NaN);
+    this.#levels[node] = level;
+    this.#reasons[node] = reason;
+    const health = reason === undefined ? healthOf(strength) : Number.NaN;
+    this.healthRatios[node] = level === 'alert' ? Math.min(health, ALERT_HEALTH) : health;
+    this.#sigmas.set(this.#scorer.counter.sigmas, node * this.#row.length);
+  }
+
+  /** Brings a sample into the model's order; returns how many of its metrics are known. */
+  #gather(samples: Float32Array, offset: number): number {
+    let known = 0;
+    for (let metric = 0; metric < this.#row.length; metric++) {
+      const column = this.#columns[metric] as number;
+      const value = column < 0 ? Number.NaN : (samples[offset + column] as number);
+      this.#row[metric] = Number.isFinite(value) ? value : Number.NaN;
+      if (Number.isFinite(value)) known++;
+    }
+    return known;
+  }
+
+  #unknownReason(known: number, strength: number): UnknownReason | undefined {
+    if (known === 0) return 'missing';
+    if (known < MIN_KNOWN_RATIO * this.#row.length) return 'incomplete';
+    return Number.isNaN(strength) ? 'too-little-history' : undefined;
+  }
+
+  level(node: number): HealthLevel | 'unknown' {
+    return this.#reasons[node] === undefined ? (this.#levels[node] as HealthLevel) : 'unknown';
+  }
+
+  health(node: number): NodeHealth {
+    const reason = this.#reasons[node];
+    if (reason !== undefined) return { kind: 'unknown', reason };
+    return {
+      kind: 'scored',
+      healthRatio: this.healthRatios[node] as number,
+      level: this.#levels[node] as HealthLevel,
+      contributions: this.#contributions(node),
+    };
+  }
+
+  #contributions(node: number): Contribution[] {
+    const first = node * this.#row.length;
+    return this.#model.metricNames
+      .map((metric, i) => ({ metric, sigma: this.#sigmas[first + i] as number }))
+      .filter(({ sigma }) => Math.abs(sigma) >= NAMED_SIGMAS)
+      .sort((a, b) => Math.abs(b.sigma) - Math.abs(a.sigma))
+      .slice(0, MOST_CONTRIBUTIONS);
+  }
+
+  reset(node: number): void {
+    this.#scorer.counter.reset(node);
+    this.#alerts.reset(node);
+    this.#levels[node] = 'normal';
+    this.#reasons[node] = this.#isSchemaUsable ? 'too-little-history' : 'schema-mismatch';
+    this.healthRatios[node] = Number.NaN;
+  }
+}
