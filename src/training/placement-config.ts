@@ -67,7 +67,7 @@ const FULL: PlacementTrainingConfig = {
     gamma: GAMMA,
     priorityExponent: 0.4,
   },
-  episodes: 200,
+  episodes: 175,
   guidedEpisodes: 15,
   stepsPerEpisode: 120,
   learningRate: 1e-3,
@@ -83,10 +83,10 @@ const FULL: PlacementTrainingConfig = {
   validation: {
     scenarios: ['hosts-24', 'burst-100', 'skewed', 'node-failure'],
     demandRatios: [0.6, 0.75],
-    seeds: 3,
-    every: 20,
-    warmUpMinutes: 720,
-    measuredMinutes: 480,
+    seeds: 2,
+    every: 25,
+    warmUpMinutes: 480,
+    measuredMinutes: 360,
   },
   checkpointEvery: 10,
 };
@@ -99,7 +99,7 @@ const DEMO: PlacementTrainingConfig = {
   stepsPerEpisode: 80,
   warmUpMinutes: 240,
   measuredMinutes: 240,
-  validation: { ...FULL.validation, seeds: 1, every: 10, warmUpMinutes: 360, measuredMinutes: 240 },
+  validation: { ...FULL.validation, seeds: 1, every: 10, warmUpMinutes: 300, measuredMinutes: 240 },
 };
 
 /** The hyper-parameters of a budget: `demo` for a useful policy in well under a minute, `full` for the best. */

@@ -230,7 +230,7 @@ class PlacementLoop {
   }
 
   private validate(): void {
-    const parameters = this.learner.parameters();
+    const parameters = this.learner.averagedParameters();
     const evaluator = createEvaluator(this.options.config.learner.shape, parameters);
     const point = this.validator.validate(
       this.episode,

@@ -7,6 +7,7 @@ import {
   createUsageProfile,
   loadPlacementModel,
   unknownSignals,
+  usesForecast,
 } from '#models/placement';
 import type { FeatureEncoder, NodeSignals, Outlook, PlacementScorer } from '#models/placement';
 import type { PlacementPolicy, PolicyContext } from '#simulator';
@@ -71,6 +72,8 @@ class Ensemble implements EnsemblePolicy {
   private readonly scorer: PlacementScorer | undefined;
   private readonly source: SignalSource;
   private readonly placementError: number;
+  private readonly showsForecast: boolean;
+  private withoutForecast: NodeSignals = unknownSignals(0);
   private signals: NodeSignals = unknownSignals(0);
   private parts: PartTable = createPartTable(0);
   private totals = new Float64Array(0);
@@ -86,6 +89,7 @@ class Ensemble implements EnsemblePolicy {
       artefact === undefined || config.weights.placement === 0 ? undefined : loadPlacementModel(artefact);
     this.scorer = model === undefined ? undefined : createPlacementScorer(model);
     this.placementError = model?.advantageError ?? 0;
+    this.showsForecast = model !== undefined && usesForecast(model);
   }
 
   prepare(view: ClusterView): void {
@@ -97,6 +101,10 @@ class Ensemble implements EnsemblePolicy {
     this.outlook.refresh(view);
     this.encoder.refresh(view);
     this.signals = this.source.refresh(view);
+    if (this.withoutForecast.health.length !== view.nodeCount) {
+      this.withoutForecast = unknownSignals(view.nodeCount);
+    }
+    this.withoutForecast.health.set(this.signals.health);
   }
 
   choose(pod: PodSpec, view: ClusterView, feasible: Int32Array, feasibleCount: number): number {
@@ -149,7 +157,8 @@ class Ensemble implements EnsemblePolicy {
       placement.fill(Number.NaN);
       return;
     }
-    this.scorer.score(this.encoder.encode(input), input.count, placement);
+    const signals = this.showsForecast ? input.signals : this.withoutForecast;
+    this.scorer.score(this.encoder.encode({ ...input, signals }), input.count, placement);
     for (let i = 0; i < input.count; i++) placement[i] = -(placement[i] as number);
     relativeScores(placement, input.count, this.config.placementScale);
   }

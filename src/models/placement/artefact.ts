@@ -24,6 +24,12 @@ export interface PlacementModel {
   readonly advantageError: number;
 }
 
+/** Whether a policy learned with forecasts; one that did not must not be shown any. */
+export function usesForecast(model: PlacementModel): boolean {
+  const column = CANDIDATE_FEATURES.indexOf('forecastIsKnown');
+  return (model.normalisation.mean[column] as number) > 0.5;
+}
+
 const POLICY_FILE = 'policy.onnx';
 const WEIGHTS_FILE = 'weights.f32';
 const MANIFEST_FILE = 'manifest.json';

@@ -1,4 +1,4 @@
-export { loadPlacementModel, savePlacementModel } from './artefact.ts';
+export { loadPlacementModel, savePlacementModel, usesForecast } from './artefact.ts';
 export type { PlacementModel } from './artefact.ts';
 export { DEFAULT_REWARD_CONFIG } from './counterfactual.ts';
 export type { RewardConfig } from './counterfactual.ts';

@@ -58,6 +58,8 @@ export interface Learner {
   step(batch: TrainingBatch, rates: StepRates): Promise<StepReport>;
   /** Copies of the online weights. */
   parameters(): Parameters;
+  /** Copies of the target weights: a running mean of the online ones, steadier on unseen load. */
+  averagedParameters(): Parameters;
   state(): LearnerState;
   close(): Promise<void>;
 }
@@ -123,6 +125,7 @@ export async function createLearner(config: LearnerConfig, state: LearnerState):
       };
     },
     parameters: () => new Map(specs.map(({ name }) => [name, copyOf(held, name)])),
+    averagedParameters: () => new Map(specs.map(({ name }) => [name, copyOf(held, `target.${name}`)])),
     state: () => ({ steps, tensors: new Map(Object.keys(held).map((key) => [key, copyOf(held, key)])) }),
     close: () => session.release(),
   };
