@@ -58,6 +58,8 @@ export interface SimulationComparison {
   readonly versusRandom: Improvement | undefined;
   /** Against the best published rival, never the oracle; undefined without one. */
   readonly versusBest: Improvement | undefined;
+  /** Against every other policy that ran, oracles too, in the order of `policies`. */
+  readonly versusEach: readonly Improvement[];
   /** Share of the way from the best rival to the oracle; undefined when the oracle did not run. */
   readonly towardsOracleRatio: number | undefined;
   readonly sensitivity: readonly Sensitivity[];
@@ -85,6 +87,9 @@ export function compareResults(
     subject,
     versusRandom: rivals.includes('random') ? improve(contest, 'random', OBJECTIVE_WEIGHTS) : undefined,
     versusBest: versusBest(contest, OBJECTIVE_WEIGHTS),
+    versusEach: policies.flatMap(({ policy }) =>
+      policy === subject ? [] : [improve(contest, policy, OBJECTIVE_WEIGHTS)],
+    ),
     towardsOracleRatio: towardsOracle(contest),
     sensitivity: weightSensitivity(contest),
   };

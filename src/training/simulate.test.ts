@@ -140,6 +140,10 @@ test('improvement is one minus ours over the rival`s, paired, and the oracle is 
   assert.equal(comparison.versusBest?.rival, 'stock');
   assert.ok(Math.abs((comparison.versusBest?.improvementRatio ?? 0) - (1 - 24 / 40)) < 1e-12);
   assert.ok(Math.abs((comparison.versusRandom?.improvementRatio ?? 0) - (1 - 24 / 60)) < 1e-12);
+  assert.deepEqual(
+    comparison.versusEach.map(({ rival }) => rival),
+    ['mlsched-health-only', 'objective-oracle', 'peak-oracle', 'stock', 'random'],
+  );
   // Both seeds together: between the improvement of seed 1 (0.2) and that of seed 2 (0.467).
   assert.deepEqual(
     comparison.versusBest?.ci95.map((end) => Number(end.toFixed(3))),
