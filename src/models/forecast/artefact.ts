@@ -15,7 +15,7 @@ import type { ConformalOffsets, HorizonFit } from './types.ts';
 /** Version of the meaning of the artefact's files. It names the features: other features, other model. */
 export const FORECAST_SCHEMA_VERSION = `load-forecast-1.${FEATURE_SCHEMA_VERSION}`;
 
-const MANIFEST = 'manifest.json';
+const MANIFEST = 'forecast.json';
 
 /** One trained (resource, horizon) as bytes. */
 export interface FittedHorizon {
