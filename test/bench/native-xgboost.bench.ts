@@ -44,9 +44,17 @@ function milliseconds(run: () => void): number {
 interface TrainingTimes {
   readonly rows: number;
   readonly rounds: number;
-  readonly ours: readonly number[];
-  readonly python: readonly number[];
-  readonly ratio: number;
+  readonly ours: readonly Took[];
+  readonly python: readonly Took[];
+  /** Of median wall times. */
+  readonly wallRatio: number;
+  /** Of median CPU times: what other programs on the machine disturb least. */
+  readonly cpuRatio: number;
+}
+
+interface Took {
+  readonly wallMs: number;
+  readonly cpuMs: number;
 }
 
 /** Matrix and rounds, one thread, turn by turn with a fresh Python that times itself. */
@@ -68,8 +76,8 @@ function compareTraining(rows: number, rounds: number, turns: number): TrainingT
     threads: 1,
     write: {},
   };
-  const ours: number[] = [];
-  const theirs: number[] = [];
+  const ours: Took[] = [];
+  const theirs: Took[] = [];
   try {
     for (let turn = 0; turn < turns; turn++) {
       ours.push(trainHere(batch, rounds));
@@ -77,22 +85,33 @@ function compareTraining(rows: number, rounds: number, turns: number): TrainingT
         input: JSON.stringify(request),
         encoding: 'utf8',
       });
-      const { seconds } = JSON.parse(answer) as { seconds: { matrix: number[]; train: number[] } };
-      theirs.push(1000 * ((seconds.matrix[0] ?? Number.NaN) + (seconds.train[0] ?? Number.NaN)));
+      const times = JSON.parse(answer) as { seconds: [number]; cpuSeconds: [number] };
+      theirs.push({ wallMs: 1000 * times.seconds[0], cpuMs: 1000 * times.cpuSeconds[0] });
     }
   } finally {
     rmSync(folder, { recursive: true });
   }
-  return { rows, rounds, ours, python: theirs, ratio: quantile(ours, 0.5) / quantile(theirs, 0.5) };
+  const ratio = (key: keyof Took): number => medianOf(ours, key) / medianOf(theirs, key);
+  return { rows, rounds, ours, python: theirs, wallRatio: ratio('wallMs'), cpuRatio: ratio('cpuMs') };
 }
 
-function trainHere(batch: MatrixBatch, rounds: number): number {
-  return milliseconds(() => {
+function medianOf(times: readonly Took[], key: keyof Took): number {
+  return quantile(
+    times.map((took) => took[key]),
+    0.5,
+  );
+}
+
+function trainHere(batch: MatrixBatch, rounds: number): Took {
+  const before = process.cpuUsage();
+  const wallMs = milliseconds(() => {
     const library = openXgboost();
     using training = library.createMatrix({ columns: COLUMNS, batches: [batch] });
     using booster = trainBooster(library, { parameters: PARAMETERS, training, rounds }).booster;
     booster.boostedRounds();
   });
+  const { user, system } = process.cpuUsage(before);
+  return { wallMs, cpuMs: (user + system) / 1000 };
 }
 
 interface Latency {
@@ -189,14 +208,14 @@ interface Cycles {
 /** Creates, trains, saves, loads, predicts and frees, again and again: memory must level off. */
 function runCycles(cycles: number): Cycles {
   const library = openXgboost();
-  const batch = makeBatch(500, 5);
+  const batch = makeBatch(100, 5);
   const rssMib: number[] = [];
   for (let cycle = 1; cycle <= cycles; cycle++) {
     using training = library.createMatrix({ columns: COLUMNS, batches: [batch] });
     using booster = trainBooster(library, { parameters: PARAMETERS, training, rounds: 3 }).booster;
     using predictor = loadPredictor(booster.save('ubj'));
-    predictor.predict(batch.values, 500);
-    booster.predict(batch.values, 500, { kind: 'contributions' });
+    predictor.predict(batch.values, 100);
+    booster.predict(batch.values, 100, { kind: 'contributions' });
     if (cycle % (cycles / 10) === 0) rssMib.push(Math.round(process.memoryUsage.rss() / MIB));
   }
   return { cycles, rssMib };
@@ -234,10 +253,16 @@ function publish(results: Results): void {
         columns: ['what', 'target', 'measured', ''],
         rows: [
           [
-            `training time against Python (${training.rows.toLocaleString('en')} rows, ${training.rounds} rounds, median of ${training.ours.length})`,
+            `training CPU time against Python (${training.rows.toLocaleString('en')} rows, ${training.rounds} rounds, median of ${training.ours.length})`,
             '<= 1.1',
-            training.ratio.toFixed(3),
-            verdict(training.ratio <= 1.1),
+            training.cpuRatio.toFixed(3),
+            verdict(training.cpuRatio <= 1.1),
+          ],
+          [
+            'the same, wall time',
+            '<= 1.1',
+            training.wallRatio.toFixed(3),
+            verdict(training.wallRatio <= 1.1),
           ],
           ['one row, P99', '< 1 ms', `${oneRow.toFixed(3)} ms`, verdict(oneRow < 1)],
           [
@@ -273,7 +298,7 @@ function publish(results: Results): void {
       },
     ],
     notes: [
-      `Training took ${(quantile(training.ours, 0.5) / 1000).toFixed(2)} s here and ${(quantile(training.python, 0.5) / 1000).toFixed(2)} s in Python (medians); 5 million rows with 10 rounds on two threads took ${large.seconds.toFixed(0)} s.`,
+      `Training took ${(medianOf(training.ours, 'cpuMs') / 1000).toFixed(2)} CPU seconds here and ${(medianOf(training.python, 'cpuMs') / 1000).toFixed(2)} in Python (medians); 5 million rows with 10 rounds on two threads took ${large.seconds.toFixed(0)} s.`,
       'Both engines give the same bits; the tree walk serves hosts without the library.',
       `RSS after each tenth of the cycles, MiB: ${cycles.rssMib.join(', ')}.`,
     ],
@@ -286,7 +311,7 @@ const parts: Readonly<Record<string, () => unknown>> = {
   latencies: () => measureLatencies(trainQuantiles()),
   tickMs: () => measureTick(trainQuantiles()),
   large: trainLarge,
-  cycles: () => runCycles(3000),
+  cycles: () => runCycles(2000),
 };
 
 const part = process.argv[2];
