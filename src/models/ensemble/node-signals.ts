@@ -1,4 +1,4 @@
-import { HORIZON_MINUTES } from '#domain';
+import { HORIZON_MINUTES, LOAD_TARGETS } from '#domain';
 import type { ClusterView, LoadRing, ModelArtefact, NodeForecast } from '#domain';
 import { createNodeHistory, pushValues } from '#features';
 import type { NodeHistory } from '#features';
@@ -18,8 +18,6 @@ export interface SignalSource {
 
 /** Forecasts look 5 minutes ahead at least: renewing them more often changes little and costs as much. */
 const FORECAST_INTERVAL_MS = 5 * MINUTE_MS;
-/** What a cluster's view tells of a node, under the names that training gives the columns of load data. */
-export const VIEW_METRICS = ['cpu_usage_ratio', 'memory_usage_ratio'] as const;
 /** Metrics older than this say nothing of now. */
 const STALE_MS = 3 * MINUTE_MS;
 
@@ -82,8 +80,8 @@ class ModelSignals implements SignalSource {
     this.monitor =
       this.anomalyModel === undefined
         ? undefined
-        : createHealthMonitor(this.anomalyModel, { nodeCount: view.nodeCount, metricNames: VIEW_METRICS });
-    this.samples = new Float32Array(view.nodeCount * VIEW_METRICS.length);
+        : createHealthMonitor(this.anomalyModel, { nodeCount: view.nodeCount, metricNames: LOAD_TARGETS });
+    this.samples = new Float32Array(view.nodeCount * LOAD_TARGETS.length);
     this.forecastAtMs = Number.NEGATIVE_INFINITY;
     this.healthAtMs = Number.NEGATIVE_INFINITY;
   }
@@ -95,8 +93,8 @@ class ModelSignals implements SignalSource {
       const memory = metrics.memory.latestRatio[node] as number;
       if (scrapedAtMs > history.lastMs) pushValues(history, scrapedAtMs, cpu, memory);
       const isFresh = nowMs - scrapedAtMs <= STALE_MS;
-      this.samples[node * VIEW_METRICS.length] = isFresh ? cpu : Number.NaN;
-      this.samples[node * VIEW_METRICS.length + 1] = isFresh ? memory : Number.NaN;
+      this.samples[node * LOAD_TARGETS.length] = isFresh ? cpu : Number.NaN;
+      this.samples[node * LOAD_TARGETS.length + 1] = isFresh ? memory : Number.NaN;
     }
   }
 
