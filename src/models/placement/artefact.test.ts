@@ -93,12 +93,12 @@ test('another schema, a missing file and damaged weights are refused', () => {
       code: 'MLS_MODELS_PLACEMENT_ARTEFACT',
     });
   };
-  const manifest = new TextDecoder().decode(artefact.files.get('manifest.json'));
+  const manifest = new TextDecoder().decode(artefact.files.get('placement.json'));
   const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-  refused('manifest.json', encode(manifest.replace('"schemaVersion": "', '"schemaVersion": "0')));
-  refused('manifest.json', encode('{'));
-  refused('manifest.json', encode('{}'));
+  refused('placement.json', encode(manifest.replace('"schemaVersion": "', '"schemaVersion": "0')));
+  refused('placement.json', encode('{'));
+  refused('placement.json', encode('{}'));
   refused('weights.f32', undefined);
   refused('weights.f32', artefact.files.get('weights.f32')?.subarray(0, 8));
   refused('weights.f32', artefact.files.get('weights.f32')?.slice().fill(255));

@@ -32,7 +32,7 @@ export function usesForecast(model: PlacementModel): boolean {
 
 const POLICY_FILE = 'policy.onnx';
 const WEIGHTS_FILE = 'weights.f32';
-const MANIFEST_FILE = 'manifest.json';
+const MANIFEST_FILE = 'placement.json';
 
 const manifestSchema = z.strictObject({
   schemaVersion: z.string(),
@@ -47,7 +47,7 @@ const manifestSchema = z.strictObject({
 
 /**
  * Packs a policy: `policy.onnx` for any ONNX runtime, `weights.f32` (the same weights, little-endian float32,
- * in the order of `parameterSpecs`) for the synchronous evaluator, `manifest.json` with feature names and
+ * in the order of `parameterSpecs`) for the synchronous evaluator, `placement.json` with feature names and
  * normalisation.
  */
 export function savePlacementModel(model: PlacementModel): ModelArtefact {

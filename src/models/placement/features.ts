@@ -248,7 +248,7 @@ class RowWriter {
   }
 
   add(value: number, otherwise = 0): void {
-    this.rows[this.at++] = Number.isFinite(value) ? clamp(value, -4, 4) : otherwise;
+    this.rows[this.at++] = clamp(finite(value, finite(otherwise, 0)), -4, 4);
   }
 }
 
