@@ -21,7 +21,7 @@ import { aClusterView, aPod } from '../placement/view-fixture.ts';
 import { DEFAULT_FORECAST_RISK, scoreForecast } from './forecast-part.ts';
 import type { SignalSource } from './node-signals.ts';
 import { LEARNED_POLICIES } from './policies.ts';
-import { createEnsemblePolicy } from './policy.ts';
+import { DEFAULT_ENSEMBLE_CONFIG, createEnsemblePolicy } from './policy.ts';
 
 const NODES = 4;
 const CANDIDATES = Int32Array.of(0, 1, 2, 3);
@@ -167,4 +167,25 @@ test('a burst of one workload spreads although the metrics do not show it yet', 
   const counts = [0, 1, 2, 3].map((node) => placed.filter((pod) => pod.node === node).length);
 
   assert.deepEqual(counts, [10, 10, 10, 10]);
+});
+
+test('of more candidates than the limit an even sample is scored, another one for another pod', () => {
+  const nodes = 40;
+  const view = aClusterView({ nodes });
+  const policy = createEnsemblePolicy({
+    name: 'test',
+    context: { artefacts: new Map([['placement', placementModel()]]) },
+    config: { ...DEFAULT_ENSEMBLE_CONFIG, candidateLimit: 8 },
+  });
+  policy.prepare?.(view);
+  const all = Int32Array.from({ length: nodes }, (_, i) => i);
+  const sampleOf = (uid: number): string[] => {
+    const decision = policy.explain(aPod({ uid }), view, all, nodes);
+    assert.ok(decision.kind === 'scored');
+    return decision.candidates.map(({ node }) => node).sort();
+  };
+
+  assert.equal(new Set(sampleOf(1)).size, 8);
+  assert.deepEqual(sampleOf(1), sampleOf(1));
+  assert.ok(new Set([1, 2, 3, 4, 5, 6].map((uid) => sampleOf(uid).join())).size > 1);
 });

@@ -29,6 +29,8 @@ export interface EnsembleConfig {
   readonly placementScale: number;
   /** Standard errors that the best candidate must lead the average by; 0 = never abstain for closeness. */
   readonly abstentionSigmas: number;
+  /** Most candidates that are scored; of more, an even sample is taken, another one for each pod. */
+  readonly candidateLimit: number;
 }
 
 export const DEFAULT_ENSEMBLE_CONFIG: EnsembleConfig = {
@@ -36,12 +38,16 @@ export const DEFAULT_ENSEMBLE_CONFIG: EnsembleConfig = {
   forecastRisk: DEFAULT_FORECAST_RISK,
   placementScale: 2,
   abstentionSigmas: 0,
+  candidateLimit: 256,
 };
+
+/** Knuth's multiplicative hash: neighbouring pods look at different samples. */
+const SPREAD_FACTOR = 0x9e3779b1;
 
 /** The decision path of the product, as a policy; `explain` tells the last decision again in full. */
 export interface EnsemblePolicy extends PlacementPolicy {
   /** Decides without any effect and returns the whole record: part scores, runner-up, margin, flips. */
-  explain(pod: PodSpec, view: ClusterView, candidates: Int32Array, count: number): Decision;
+  explain(pod: PodSpec, view: ClusterView, feasible: Int32Array, feasibleCount: number): Decision;
 }
 
 export interface EnsembleOptions {
@@ -77,11 +83,13 @@ class Ensemble implements EnsemblePolicy {
   private signals: NodeSignals = unknownSignals(0);
   private parts: PartTable = createPartTable(0);
   private totals = new Float64Array(0);
+  private readonly sample: Int32Array;
 
   constructor(options: EnsembleOptions, config: EnsembleConfig) {
     const { artefacts } = options.context;
     this.name = options.name;
     this.config = config;
+    this.sample = new Int32Array(config.candidateLimit);
     this.encoder = createFeatureEncoder(this.outlook);
     this.source = options.signals ?? createSignalSource(artefacts);
     const artefact = artefacts.get('placement');
@@ -108,16 +116,18 @@ class Ensemble implements EnsemblePolicy {
   }
 
   choose(pod: PodSpec, view: ClusterView, feasible: Int32Array, feasibleCount: number): number {
-    const uncertainty = this.scoreParts(pod, view, feasible, feasibleCount);
+    const { candidates, count } = this.sampleCandidates(pod, feasible, feasibleCount);
+    const uncertainty = this.scoreParts(pod, view, candidates, count);
     const { weights, abstentionSigmas } = this.config;
-    combineParts(this.parts, weights, feasibleCount, this.totals);
-    const { best } = rankTotals(this.totals, feasible, feasibleCount);
+    combineParts(this.parts, weights, count, this.totals);
+    const { best } = rankTotals(this.totals, candidates, count);
     if (best < 0) return -1;
     const limit = { sigmas: abstentionSigmas, uncertainty };
-    return isTooClose(this.totals, feasibleCount, best, limit) ? -1 : (feasible[best] as number);
+    return isTooClose(this.totals, count, best, limit) ? -1 : (candidates[best] as number);
   }
 
-  explain(pod: PodSpec, view: ClusterView, candidates: Int32Array, count: number): Decision {
+  explain(pod: PodSpec, view: ClusterView, feasible: Int32Array, feasibleCount: number): Decision {
+    const { candidates, count } = this.sampleCandidates(pod, feasible, feasibleCount);
     const uncertainty = this.scoreParts(pod, view, candidates, count);
     return decide({
       pod: String(pod.uid),
@@ -129,6 +139,21 @@ class Ensemble implements EnsemblePolicy {
       weights: this.config.weights,
       abstention: { sigmas: this.config.abstentionSigmas, uncertainty },
     });
+  }
+
+  /** All candidates, or an even sample of them that starts elsewhere for each pod. */
+  private sampleCandidates(
+    pod: PodSpec,
+    feasible: Int32Array,
+    feasibleCount: number,
+  ): { candidates: Int32Array; count: number } {
+    const limit = this.config.candidateLimit;
+    if (feasibleCount <= limit) return { candidates: feasible, count: feasibleCount };
+    const start = Math.imul(pod.uid, SPREAD_FACTOR) >>> 0;
+    for (let i = 0; i < limit; i++) {
+      this.sample[i] = feasible[(start + Math.floor((i * feasibleCount) / limit)) % feasibleCount] as number;
+    }
+    return { candidates: this.sample, count: limit };
   }
 
   private unknownReason(part: ScorePart): UnknownReason {
