@@ -4,6 +4,8 @@ import { simulateCommand } from './commands/simulate.ts';
 import { completionCommand } from './commands/completion.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { featuresCommand } from './commands/features.ts';
+import { demoCommand } from './commands/demo.ts';
+import { trainCommand } from './commands/train.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { versionCommand } from './commands/version.ts';
 
@@ -36,6 +38,8 @@ export function createProgram(): Command {
 
 function commands(program: Command): unknown[] {
   return [
+    demoCommand(),
+    trainCommand(),
     evaluateCommand(),
     simulateCommand(),
     qualityCommand(),

@@ -39,3 +39,8 @@ export { trainPlacement } from './train-placement.ts';
 export type { TrainPlacementOptions, TrainPlacementReport } from './train-placement.ts';
 export type { EpisodePoint, PlacementCurves } from './placement-curves.ts';
 export type { ValidationPoint } from './placement-validation.ts';
+export { trainAnomaly } from './train-anomaly.ts';
+export type { TrainAnomalyOptions, TrainAnomalyReport } from './train-anomaly.ts';
+export { traceAnomaly } from './trace-anomaly.ts';
+export type { AnomalyTrace } from './trace-anomaly.ts';
+export { traceDecision } from './trace-decision.ts';

@@ -26,7 +26,8 @@ export function versionCommand() {
   );
 }
 
-function readVersions(): VersionReport {
+/** Versions of the product and of what runs it. */
+export function readVersions(): VersionReport {
   const manifest = JSON.parse(readFileSync(join(REPOSITORY_ROOT, 'package.json'), 'utf8')) as {
     version: string;
   };

@@ -1,0 +1,123 @@
+import { join } from 'node:path';
+import { assessQuality, readLoadHistory } from '#collect';
+import type { ModelArtefact, ModelName } from '#domain';
+import { MlschedError } from '#kernel/errors';
+import type { Progress } from '#kernel/progress';
+import { formatPercent } from '#kernel/units';
+import { openFileRegistry, trainAnomaly, trainForecast, trainPlacement } from '#training';
+import type { ModelMetadata, ModelVersion, PlacementCurves } from '#training';
+import { registryHome } from './models.ts';
+
+/** What is trained, in the order in which one model may use another. */
+export const TRAINING_ORDER = [
+  'load-forecast',
+  'node-anomaly',
+  'placement',
+] as const satisfies readonly ModelName[];
+
+export interface TrainOptions {
+  readonly models: readonly ModelName[];
+  /** Models that are there already, for those that build on them. */
+  readonly known?: ReadonlyMap<string, ModelArtefact>;
+  /** Folder of load Parquet files: for the forecast and for node health. */
+  readonly loadDirectory: string;
+  /** Root of the placement traces. */
+  readonly placementRoot: string;
+  readonly stateDirectory: string;
+  readonly budget: 'demo' | 'full';
+  readonly seed: number;
+  /** Train although the history is below the quality bar. */
+  readonly isForced: boolean;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly progress: Progress;
+}
+
+export interface TrainedVersion {
+  readonly version: ModelVersion;
+  readonly artefact: ModelArtefact;
+  /** How the placement model learned; undefined for the others. */
+  readonly curves: PlacementCurves | undefined;
+}
+
+interface Trained {
+  readonly artefact: ModelArtefact;
+  readonly metadata: ModelMetadata;
+  readonly curves?: PlacementCurves;
+}
+
+/**
+ * Trains models, stores them in the embedded registry and points `champion` to them.
+ *
+ * @throws MlschedError `MLS_SERVICES_QUALITY` when the history is below the bar and training was not forced; else as
+ *   the training functions.
+ */
+export async function trainModels(options: TrainOptions): Promise<TrainedVersion[]> {
+  const registry = openFileRegistry({ home: registryHome(options.stateDirectory) });
+  const artefacts = new Map(options.known);
+  const trained: TrainedVersion[] = [];
+  if (options.models.some((model) => model !== 'placement')) await requireQuality(options);
+  for (const model of TRAINING_ORDER) {
+    if (!options.models.includes(model)) continue;
+    const { artefact, metadata, curves } = await TRAINERS[model](options, artefacts);
+    artefacts.set(model, artefact);
+    const tags = { ...options.tags, budget: options.budget };
+    const version = await registry.register(artefact, { ...metadata, tags });
+    await registry.setAlias(model, 'champion', version.version);
+    trained.push({ version, artefact, curves });
+  }
+  return trained;
+}
+
+type Trainer = (options: TrainOptions, artefacts: ReadonlyMap<string, ModelArtefact>) => Promise<Trained>;
+
+const TRAINERS: Readonly<Record<ModelName, Trainer>> = {
+  async 'load-forecast'({ loadDirectory, budget, seed, progress }) {
+    const { artefact, metrics } = await trainForecast({
+      dataDirectory: loadDirectory,
+      budget,
+      seed,
+      progress,
+    });
+    return { artefact, metadata: { metrics, parameters: { seed } } };
+  },
+  async 'node-anomaly'({ loadDirectory, budget, seed, progress }) {
+    const { artefact, metrics } = await trainAnomaly({
+      dataDirectory: loadDirectory,
+      budget,
+      seed,
+      progress,
+    });
+    return { artefact, metadata: { metrics, parameters: { seed } } };
+  },
+  async placement({ placementRoot, budget, seed, progress, stateDirectory }, artefacts) {
+    const { artefact, curves, convergedAtEpisode } = await trainPlacement({
+      dataDirectory: placementRoot,
+      budget,
+      seed,
+      progress,
+      artefacts,
+      checkpointDirectory: join(stateDirectory, 'checkpoints', `placement-${budget}-${seed}`),
+    });
+    const metadata = {
+      metrics: { convergedAtEpisode, bestEpisode: curves.bestEpisode },
+      parameters: { seed },
+    };
+    return { artefact, metadata, curves };
+  },
+};
+
+async function requireQuality({ loadDirectory, isForced, progress }: TrainOptions): Promise<void> {
+  if (isForced) return;
+  const { series, findings } = await readLoadHistory(loadDirectory, { progress });
+  const report = assessQuality(series, { findings });
+  if (report.verdict === 'pass') return;
+  throw new MlschedError(
+    'MLS_SERVICES_QUALITY',
+    `the history in ${loadDirectory} scores ${formatPercent(report.score)}, below the bar of ${formatPercent(report.barRatio, 0)}`,
+    {
+      kind: 'invalid-input',
+      hint: "Run 'mlsched quality' on it to see which machines fail and why; leave them out, or train all the same with --force.",
+      details: { directory: loadDirectory, score: report.score },
+    },
+  );
+}
