@@ -16,21 +16,18 @@ export interface TraceDecisionOptions {
 
 export type ScoredDecision = Extract<Decision, { kind: 'scored' }>;
 
-/** Decisions looked at: explaining each of a whole run would take longer than the run. */
-const LOOKED_AT = 200;
-
 /**
- * Replays the start of one run of `mlsched` and explains the clearest decision of it: the one with the largest
- * margin over the runner-up.
+ * Replays one run of `mlsched` and explains its clearest decision: of those in which every model had a say, the one
+ * with the largest margin over the runner-up.
  *
- * @returns Undefined when every decision was an abstention.
+ * @returns Undefined when there was none, for example because a model is missing.
  */
 export async function traceDecision(options: TraceDecisionOptions): Promise<ScoredDecision | undefined> {
   const traces = selectTraces(await readPlacementData(options.dataDirectory), 'test');
   const scenario = await loadScenario(options.scenario);
   let clearest: ScoredDecision | undefined;
   const note = (decision: Decision): void => {
-    if (decision.kind !== 'scored' || decision.runnerUp === undefined) return;
+    if (decision.kind !== 'scored' || decision.runnerUp === undefined || !hasEveryPart(decision)) return;
     if (clearest === undefined || decision.margin > clearest.margin) clearest = decision;
   };
   runSimulation({
@@ -41,19 +38,22 @@ export async function traceDecision(options: TraceDecisionOptions): Promise<Scor
   return clearest;
 }
 
+function hasEveryPart({ chosen }: ScoredDecision): boolean {
+  return Object.values(chosen.parts).every(({ kind }) => kind === 'scored');
+}
+
 type Explaining = PlacementPolicy & {
   explain(pod: PodSpec, view: ClusterView, candidates: Int32Array, count: number): Decision;
 };
 
-/** The same policy, telling about its first decisions. */
+/** The same policy, telling about every decision between several nodes. */
 function createWitness(policy: Explaining, note: (decision: Decision) => void): PlacementPolicy {
-  let seen = 0;
   return {
     name: policy.name,
     prepare: (view) => policy.prepare?.(view),
     onScrape: (view) => policy.onScrape?.(view),
     choose(pod, view, feasible, feasibleCount) {
-      if (feasibleCount > 1 && seen++ < LOOKED_AT) note(policy.explain(pod, view, feasible, feasibleCount));
+      if (feasibleCount > 1) note(policy.explain(pod, view, feasible, feasibleCount));
       return policy.choose(pod, view, feasible, feasibleCount);
     },
   };
