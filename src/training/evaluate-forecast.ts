@@ -8,7 +8,7 @@ import type { ForecastBudget } from './forecast-efforts.ts';
 import { historyTooShort, tooFewMachines } from './forecast-errors.ts';
 import { judgeForecasts, type ForecastTrace } from './forecast-judge.ts';
 import { createScoreBoards, type ForecastResult, type ScoreBoard } from './forecast-score.ts';
-import { trainOnSeries } from './train-forecast.ts';
+import { createForecastTrainer, type ForecastTrainer } from './forecast-trainer.ts';
 
 /** `time`: the future of known machines. `machines`: the same span of machines that training never saw. */
 export type ForecastProtocol = 'time' | 'machines';
@@ -21,10 +21,10 @@ export interface EvaluateForecastOptions {
   readonly seed: number;
   /** Judges this saved model and trains nothing. */
   readonly artefact?: ModelArtefact;
-  /** @defaultValue 'evaluation' */
+  /** @defaultValue 'evaluation', and 'fold' for each part of the machines protocol */
   readonly budget?: ForecastBudget;
-  /** @defaultValue 1 */
-  readonly threads?: number;
+  /** Worker threads for training; the cores of the machine, at most 4, when absent. */
+  readonly workers?: number;
   /** Example stretches to return a resource, for plots. @defaultValue 0 */
   readonly traces?: number;
   readonly progress?: Progress;
@@ -63,8 +63,13 @@ export async function evaluateForecast(options: EvaluateForecastOptions): Promis
     return run.finish('saved-model', []);
   }
   const protocol = options.protocol ?? 'time';
-  const fits = protocol === 'time' ? judgeTime(run, options) : judgeMachines(run, options);
-  return run.finish(protocol, fits);
+  const trainer = createForecastTrainer(series, options.workers);
+  try {
+    const fits = await (protocol === 'time' ? judgeTime : judgeMachines)(run, trainer, options);
+    return run.finish(protocol, fits);
+  } finally {
+    await trainer.close();
+  }
 }
 
 interface EvaluationRun {
@@ -104,30 +109,38 @@ function createRun(
   };
 }
 
-function judgeTime(run: EvaluationRun, options: EvaluateForecastOptions): readonly HorizonFit[] {
-  const trained = trainOnSeries(run.series, trainOptions(options, run.progress));
+async function judgeTime(
+  run: EvaluationRun,
+  trainer: ForecastTrainer,
+  options: EvaluateForecastOptions,
+): Promise<readonly HorizonFit[]> {
+  const { seed, budget = 'evaluation' } = options;
+  const trained = await trainer.train({ budget, seed, progress: run.progress });
   run.judge(trained.artefact);
   return trained.fits;
 }
 
-function judgeMachines(run: EvaluationRun, options: EvaluateForecastOptions): readonly HorizonFit[] {
+async function judgeMachines(
+  run: EvaluationRun,
+  trainer: ForecastTrainer,
+  options: EvaluateForecastOptions,
+): Promise<readonly HorizonFit[]> {
+  const { seed, budget = 'fold' } = options;
+  const { progress } = run;
   const names = run.series.map(({ machine }) => machine);
   if (names.length < 2) throw tooFewMachines(names.length);
-  const shuffled = createRng(options.seed)
+  const shuffled = createRng(seed)
     .fork('folds')
     .shuffle([...names]);
   const folds = Math.min(FOLDS, names.length);
-  return Array.from({ length: folds }, (_, fold) => {
-    run.progress.report(fold, folds, `unseen machines, part ${fold + 1} of ${folds}`);
+  const fits: HorizonFit[] = [];
+  for (let fold = 0; fold < folds; fold++) {
+    progress.report(fold, folds, `unseen machines, part ${fold + 1} of ${folds}`);
     const held = new Set(shuffled.filter((_name, i) => i % folds === fold));
-    const others = run.series.filter(({ machine }) => !held.has(machine));
-    const trained = trainOnSeries(others, trainOptions(options, run.progress));
+    const machines = names.filter((name) => !held.has(name));
+    const trained = await trainer.train({ machines, budget, seed, progress });
     run.judge(trained.artefact, held);
-    return trained.fits;
-  }).flat();
-}
-
-function trainOptions(options: EvaluateForecastOptions, progress: Progress) {
-  const { seed, threads = 1, budget = 'evaluation' } = options;
-  return { seed, threads, budget, progress };
+    fits.push(...trained.fits);
+  }
+  return fits;
 }

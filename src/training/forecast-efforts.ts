@@ -1,7 +1,7 @@
 import type { FitEffort } from '#models/forecast';
 
 /** How much time a training run may take. */
-export const FORECAST_BUDGETS = ['demo', 'evaluation', 'full'] as const;
+export const FORECAST_BUDGETS = ['demo', 'fold', 'evaluation', 'full'] as const;
 export type ForecastBudget = (typeof FORECAST_BUDGETS)[number];
 
 export interface ForecastEffort extends FitEffort {
@@ -20,9 +20,18 @@ export const FORECAST_EFFORTS: Readonly<Record<ForecastBudget, ForecastEffort>> 
     seeds: 1,
     probeRows: 10_000,
   },
+  fold: {
+    rows: 30_000,
+    maximumRounds: 150,
+    intervalRounds: 30,
+    learningRate: 0.1,
+    depth: 7,
+    seeds: 1,
+    probeRows: 12_000,
+  },
   evaluation: {
     rows: 90_000,
-    maximumRounds: 300,
+    maximumRounds: 450,
     intervalRounds: 60,
     learningRate: 0.07,
     depth: 8,

@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { HORIZON_MINUTES, type RawLoadSeries } from '#domain';
 import { phasedSeries } from '#features';
+import { noProgress } from '#kernel/progress';
 import { createRng } from '#kernel/rng';
 import { xgboostAvailability } from '#native';
 import { writeParquet } from '#platform/files';
@@ -15,7 +16,7 @@ import { collectTrainingRows } from './forecast-data.ts';
 import { rivalForecasts } from './forecast-rivals.ts';
 import { createScoreBoard } from './forecast-score.ts';
 import { splitSpan } from './forecast-split.ts';
-import { trainOnSeries } from './train-forecast.ts';
+import { createForecastTrainer } from './forecast-trainer.ts';
 
 const STEP_MS = 300_000;
 const START_MS = Date.UTC(2026, 0, 5);
@@ -191,11 +192,13 @@ describe('forecast training and evaluation', { skip }, () => {
     assert.deepEqual(Object.keys(trained.rows), ['cpu']);
   });
 
-  test('gives the same model for the same seed', () => {
-    const first = trainOnSeries(machines.slice(0, 2), { budget: 'demo', seed: 3 });
-    const second = trainOnSeries(machines.slice(0, 2), { budget: 'demo', seed: 3 });
+  test('gives the same model for the same seed, however many workers train it', async () => {
+    const first = createForecastTrainer(machines.slice(0, 2), 1);
+    const second = createForecastTrainer(machines.slice(0, 2), 2);
+    const request = { budget: 'demo', seed: 3, progress: noProgress } as const;
 
-    assert.deepEqual(second.artefact, first.artefact);
+    assert.deepEqual((await second.train(request)).artefact, (await first.train(request)).artefact);
+    await Promise.all([first.close(), second.close()]);
   });
 
   test('refuses to hold out machines where there is one, and a history of an hour', async () => {

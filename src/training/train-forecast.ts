@@ -1,13 +1,12 @@
 import { readLoadSeries } from '#collect';
-import { LOAD_TARGETS, type ModelArtefact, type RawLoadSeries } from '#domain';
+import type { ModelArtefact, RawLoadSeries } from '#domain';
 import { noProgress, type Progress } from '#kernel/progress';
-import { fitForecast, loadForecaster, type HorizonFit, type TrainingRows } from '#models/forecast';
+import { loadForecaster, type HorizonFit } from '#models/forecast';
 
-import { collectTrainingRows } from './forecast-data.ts';
-import { FORECAST_EFFORTS, type ForecastBudget } from './forecast-efforts.ts';
-import { historyTooShort } from './forecast-errors.ts';
+import type { ForecastBudget } from './forecast-efforts.ts';
 import { judgeForecasts } from './forecast-judge.ts';
 import { createScoreBoards, type ForecastResult } from './forecast-score.ts';
+import { createForecastTrainer } from './forecast-trainer.ts';
 
 export interface TrainForecastOptions {
   /** Folder of load Parquet files, see data/README.md. */
@@ -15,8 +14,8 @@ export interface TrainForecastOptions {
   /** @defaultValue 'full' */
   readonly budget?: ForecastBudget;
   readonly seed: number;
-  /** @defaultValue 1 */
-  readonly threads?: number;
+  /** Worker threads; the cores of the machine, at most 4, when absent. The result does not depend on it. */
+  readonly workers?: number;
   readonly progress?: Progress;
 }
 
@@ -40,38 +39,15 @@ export interface TrainedForecast {
 export async function trainForecast(options: TrainForecastOptions): Promise<TrainedForecast> {
   const progress = options.progress ?? noProgress;
   const series = await readLoadSeries(options.dataDirectory, { progress });
-  const { artefact, fits, rows } = trainOnSeries(series, options);
-  const results = measure(series, artefact, { seed: options.seed, progress });
-  return { artefact, fits, results, metrics: metricsOf(results), machines: series.length, rows };
-}
-
-export interface TrainOnSeriesOptions {
-  readonly budget?: ForecastBudget;
-  readonly seed: number;
-  readonly threads?: number;
-  readonly progress?: Progress;
-}
-
-/** As `trainForecast` on series in memory, without measuring. */
-export function trainOnSeries(series: readonly RawLoadSeries[], options: TrainOnSeriesOptions) {
-  const effort = FORECAST_EFFORTS[options.budget ?? 'full'];
-  const progress = options.progress ?? noProgress;
-  const rows: Partial<Record<(typeof LOAD_TARGETS)[number], TrainingRows>> = {};
-  for (const [i, target] of LOAD_TARGETS.entries()) {
-    progress.report(i, LOAD_TARGETS.length, `computing ${target} features`);
-    const collected = collectTrainingRows({ series, target, rows: effort.rows, seed: options.seed });
-    if (collected !== undefined && collected.rows > 0) rows[target] = collected;
+  const trainer = createForecastTrainer(series, options.workers);
+  try {
+    const { seed, budget = 'full' } = options;
+    const { artefact, fits, rows } = await trainer.train({ budget, seed, progress });
+    const results = measure(series, artefact, { seed, progress });
+    return { artefact, fits, results, metrics: metricsOf(results), machines: series.length, rows };
+  } finally {
+    await trainer.close();
   }
-  if (Object.keys(rows).length === 0) throw historyTooShort(series.length);
-  const { artefact, fits } = fitForecast({
-    rows,
-    effort,
-    seed: options.seed,
-    threads: options.threads ?? 1,
-    progress,
-  });
-  const counts = Object.fromEntries(Object.entries(rows).map(([target, part]) => [target, part.rows]));
-  return { artefact, fits, rows: counts };
 }
 
 function measure(

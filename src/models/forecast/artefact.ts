@@ -56,9 +56,24 @@ export function saveForecast(fitted: readonly FittedHorizon[]): ModelArtefact {
     files.set(`${prefix}-interval.ubj`, one.interval);
     return { target, horizonMinutes, medians, interval: `${prefix}-interval.ubj`, offsets: one.offsets };
   });
-  const manifest = { schemaVersion: FORECAST_SCHEMA_VERSION, horizons };
-  files.set(MANIFEST, new TextEncoder().encode(JSON.stringify(manifest, null, 2)));
+  files.set(MANIFEST, encodeManifest(horizons));
   return { model: 'load-forecast', schemaVersion: FORECAST_SCHEMA_VERSION, files };
+}
+
+/**
+ * Joins artefacts of different resources and horizons into one.
+ *
+ * @throws MlschedError as `loadForecaster` for a part that cannot be read.
+ */
+export function mergeForecasts(parts: readonly ModelArtefact[]): ModelArtefact {
+  const files = new Map(parts.flatMap((part) => [...part.files]));
+  files.set(MANIFEST, encodeManifest(parts.flatMap(readManifest)));
+  return { model: 'load-forecast', schemaVersion: FORECAST_SCHEMA_VERSION, files };
+}
+
+function encodeManifest(horizons: readonly ManifestEntry[]): Uint8Array {
+  const manifest = { schemaVersion: FORECAST_SCHEMA_VERSION, horizons };
+  return new TextEncoder().encode(JSON.stringify(manifest, null, 2));
 }
 
 /**

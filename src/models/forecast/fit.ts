@@ -13,6 +13,8 @@ import type { ModelArtefact } from '#domain';
 export interface FitForecastOptions {
   /** Training rows by resource; a resource without an entry gets no model. */
   readonly rows: Readonly<Partial<Record<LoadTarget, TrainingRows>>>;
+  /** Horizons to train; all when absent. */
+  readonly horizons?: readonly HorizonMinutes[];
   readonly effort: FitEffort;
   readonly seed: number;
   /** @defaultValue 1 */
@@ -56,10 +58,12 @@ export function fitForecast(options: FitForecastOptions): FittedForecast {
   if (targets.length === 0) throw noTarget();
   const library = openXgboost();
   const progress = options.progress ?? noProgress;
-  const total = targets.length * HORIZON_MINUTES.length;
+  const horizons = options.horizons ?? HORIZON_MINUTES;
+  const total = targets.length * horizons.length;
   const fitted: FittedHorizon[] = [];
   for (const target of targets) {
-    for (const [horizon, horizonMinutes] of HORIZON_MINUTES.entries()) {
+    for (const horizonMinutes of horizons) {
+      const horizon = HORIZON_MINUTES.indexOf(horizonMinutes);
       progress.report(fitted.length, total, `training ${target} at ${horizonMinutes} min`);
       const source = options.rows[target] as TrainingRows;
       fitted.push(fitHorizon(library, { options, source, target, horizon, horizonMinutes }));

@@ -1,4 +1,4 @@
-export { FORECAST_SCHEMA_VERSION } from './artefact.ts';
+export { FORECAST_SCHEMA_VERSION, mergeForecasts } from './artefact.ts';
 export { fitForecast } from './fit.ts';
 export type { FitForecastOptions, FittedForecast } from './fit.ts';
 export { loadForecaster } from './forecaster.ts';
