@@ -17,7 +17,7 @@ import {
 /** Fine windows in 5 minutes. */
 export const FINE_PER_COARSE = COARSE_STEP_MS / FINE_STEP_MS;
 /** Scales are kept above this, so that a flat machine does not turn rounding noise into large numbers. */
-export const SMALLEST_DEVIATION = 0.002;
+const SMALLEST_DEVIATION = 0.002;
 /** A last value older than this many 5-minute windows is no last value any more. */
 const OLDEST_ANCHOR_WINDOWS = 6;
 

@@ -1,8 +1,7 @@
 import type { FitEffort } from '#models/forecast';
 
 /** How much time a training run may take. */
-export const FORECAST_BUDGETS = ['demo', 'fold', 'evaluation', 'full'] as const;
-export type ForecastBudget = (typeof FORECAST_BUDGETS)[number];
+export type ForecastBudget = 'demo' | 'fold' | 'evaluation' | 'full';
 
 export interface ForecastEffort extends FitEffort {
   /** Training rows a resource, over all machines. */

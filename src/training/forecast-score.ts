@@ -31,7 +31,7 @@ export interface ForecastResult {
 }
 
 /** One judged row: truth, the four forecasts in the order of `FORECAST_MODELS`, and our interval. */
-export interface JudgedRow {
+interface JudgedRow {
   readonly machine: string;
   readonly originMs: number;
   readonly actual: number;

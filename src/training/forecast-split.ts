@@ -1,8 +1,8 @@
 import { JUDGE_STEP_SECONDS, type LoadSeries } from '#domain';
 
 /** Shares of each machine's span, from its beginning: fit, then tune and calibrate, then test. */
-export const FIT_END_RATIO = 0.7;
-export const TEST_START_RATIO = 0.85;
+const FIT_END_RATIO = 0.7;
+const TEST_START_RATIO = 0.85;
 
 /** Borders of one machine's span, milliseconds; windows count by the time at which they end. */
 export interface SpanBorders {

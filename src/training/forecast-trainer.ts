@@ -15,7 +15,7 @@ import type { FitAnswer, FitWorkerData } from './forecast-fit.worker.ts';
 /** Workers beyond this add memory (each keeps its own rows) more than speed. */
 const MOST_WORKERS = 4;
 
-export interface TrainRequest {
+interface TrainRequest {
   /** Machines that may be seen; all when absent. */
   readonly machines?: readonly string[];
   readonly budget: ForecastBudget;
@@ -23,7 +23,7 @@ export interface TrainRequest {
   readonly progress: Progress;
 }
 
-export interface TrainedParts {
+interface TrainedParts {
   readonly artefact: ModelArtefact;
   readonly fits: readonly HorizonFit[];
   /** Training rows by resource. */
