@@ -1,2 +1,2 @@
 export { renderDemoReport } from './report/report.ts';
-export type { AnomalyTimeline, DemoReport, ForecastTrace, LearningPoint } from './report/types.ts';
+export type { AnomalyTimeline, DemoReport, StepRun } from './report/types.ts';

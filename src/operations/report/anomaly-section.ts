@@ -1,70 +1,125 @@
-import { CHART_WIDTH, drawing, legend, linearScale, linePath, ticks, xAxis, yAxis } from './chart.ts';
-import type { Frame } from './chart.ts';
-import { element, text } from './markup.ts';
+import type { AnomalyReport } from '#training';
+import { chartFrame, drawing, figure, legend, linearScale, linePath, ticks, xAxis, yAxis } from './chart.ts';
+import type { Scale } from './chart.ts';
+import { element, join, paragraph } from './markup.ts';
 import type { Markup } from './markup.ts';
-import { renderTable } from './table.ts';
+import { renderTable, tableView } from './table.ts';
 import type { ReportColumn } from './table.ts';
-import type { AnomalyRow, AnomalyTimeline } from './types.ts';
+import type { AnomalyTimeline, DemoReport, StepRun } from './types.ts';
 
-const COLUMNS: readonly ReportColumn<AnomalyRow>[] = [
-  { header: 'Detector', value: (row) => row.model },
-  { header: 'Event precision (%)', value: (row) => row.eventPrecision * 100, digits: 1 },
-  { header: 'Events found (%)', value: (row) => row.eventRecall * 100, digits: 1 },
-  { header: 'Point precision (%)', value: (row) => row.pointPrecision * 100, digits: 1 },
-  { header: 'False positive rate (%)', value: (row) => row.falsePositiveRate * 100, digits: 3 },
-  { header: 'Median delay (samples)', value: (row) => row.delaySamplesMedian, digits: 1 },
-  { header: 'Alarms a day', value: (row) => row.alarmsPerDay, digits: 2 },
-];
+type AnomalyPart = NonNullable<DemoReport['anomaly']>;
+type AnomalyRow = AnomalyReport['pooled'][number];
 
-export function anomalyTable(rows: readonly AnomalyRow[]): Markup {
-  return renderTable(COLUMNS, rows, (row) => (row.model === 'mlsched' ? 'own' : undefined));
+export function anomalySection({ report, timeline }: AnomalyPart): Markup {
+  return join([
+    paragraph(
+      `Fitted without labels on the first half of ${report.machines} machines, judged on ${report.events} labelled incidents of the second half, without point adjustment. The random detector raises the same alarms at random moments.`,
+    ),
+    renderTable(COLUMNS, report.pooled, ({ model }) => (model === 'mlsched' ? 'own' : undefined)),
+    timeline === undefined ? paragraph('No timeline was recorded.') : timelineFigure(timeline),
+  ]);
 }
 
-const HEIGHT = 220;
-const FRAME: Frame = { left: 56, right: CHART_WIDTH - 12, top: 12, bottom: HEIGHT - 30 };
-const MAX_POINTS = 1200;
+function percent(ratio: number | null): number | null {
+  return ratio === null ? null : ratio * 100;
+}
+
+const COLUMNS: readonly ReportColumn<AnomalyRow>[] = [
+  { header: 'Detector', value: ({ model }) => model },
+  { header: 'Event precision (%)', value: (row) => percent(row.eventPrecision), digits: 1 },
+  { header: 'Events found (%)', value: (row) => percent(row.eventRecall), digits: 1 },
+  { header: 'Point precision (%)', value: (row) => percent(row.pointPrecision), digits: 1 },
+  { header: 'Point recall (%)', value: (row) => percent(row.pointRecall), digits: 1 },
+  { header: 'False positive rate (%)', value: (row) => percent(row.falsePositiveRate), digits: 3 },
+  { header: 'Median delay (samples)', value: (row) => row.delaySamplesMedian, digits: 1 },
+  { header: 'Alarms a machine and day', value: (row) => row.alarmsPerDay, digits: 2 },
+  { header: 'Time in alarm (%)', value: (row) => row.alarmedShareRatio * 100, digits: 2 },
+];
+
+const HEIGHT = 280;
+const STRIP = 10;
+const MAX_POINTS = 1400;
 
 /** The score of one machine over time, with what was labelled and what raised an alarm. */
-export function anomalyTimelineChart(timeline: AnomalyTimeline): Markup {
+function timelineFigure(timeline: AnomalyTimeline): Markup {
+  const frame = chartFrame(HEIGHT);
   const steps = timeline.score.length;
-  const x = linearScale([0, steps], [FRAME.left, FRAME.right]);
   const thinned = thinOut(timeline.score);
-  const domain = [0, Math.max(timeline.alertScore * 1.5, quantileTop(thinned.y))] as const;
-  const y = linearScale(domain, [FRAME.bottom, FRAME.top]);
-  const strip = (runs: AnomalyTimeline['alarms'], className: string, top: number, height: number): Markup[] =>
-    runs.map(([from, to]) =>
-      element('rect', {
-        class: className,
-        x: x(from),
-        y: top,
-        width: Math.max(x(to) - x(from), 1.5),
-        height,
-      }),
-    );
-  const limited = { x: thinned.x, y: thinned.y.map((value) => Math.min(value, domain[1])) };
-  return element('figure', {}, [
-    element('figcaption', {}, [text(`${timeline.machine}: how unusual, over ${steps} samples`)]),
-    drawing(`Anomaly score of ${timeline.machine}`, HEIGHT, [
-      ...strip(timeline.labelled, 'labelled', FRAME.top, FRAME.bottom - FRAME.top),
-      yAxis(FRAME, y, ticks(domain, 4), String),
-      xAxis(FRAME, x, ticks([0, steps], 8), String),
-      linePath(limited, x, y, 'anomaly'),
-      element('line', {
-        class: 'threshold',
-        x1: FRAME.left,
-        x2: FRAME.right,
-        y1: y(timeline.alertScore),
-        y2: y(timeline.alertScore),
-      }),
-      ...strip(timeline.alarms, 'alarm', FRAME.bottom - 8, 8),
+  const yDomain = [0, Math.max(timeline.alertScore * 1.5, highestUsual(thinned.y))] as const;
+  const x = linearScale([0, steps], [frame.left, frame.right]);
+  const y = linearScale(yDomain, [frame.bottom - STRIP - 4, frame.top + STRIP + 4]);
+  const score = { x: thinned.x, y: thinned.y.map((value) => Math.min(value, yDomain[1])) };
+  const level = y(timeline.alertScore);
+  const { labelled, alarms } = timeline;
+  return figure(`${timeline.machine}: how unusual each sample is`, [
+    drawing(`Anomaly score of ${timeline.machine} with labelled incidents and alarms`, { height: HEIGHT }, [
+      ...strip(labelled, x, { class: 'labelled', y: frame.top, height: frame.bottom - frame.top }),
+      yAxis({ frame, scale: y, values: ticks(yDomain, 4), format: String }),
+      xAxis({ frame, scale: x, values: ticks([0, steps], 10), format: String, title: 'sample' }),
+      linePath(score, x, y, 'anomaly'),
+      element('line', { class: 'threshold', x1: frame.left, x2: frame.right, y1: level, y2: level }),
+      ...strip(labelled, x, { class: 'incident', y: frame.top, height: STRIP }),
+      ...strip(alarms, x, { class: 'alarm', y: frame.bottom - STRIP, height: STRIP }),
     ]),
     legend([
+      { label: 'labelled incident, never shown to the model (top)', className: 'incident' },
       { label: 'score', className: 'anomaly' },
-      { label: 'alert level', className: 'threshold' },
-      { label: 'labelled as anomalous (never shown to the model)', className: 'labelled' },
-      { label: 'alarm', className: 'alarm' },
+      { label: 'alarm level', className: 'threshold' },
+      { label: 'alarm (bottom)', className: 'alarm' },
     ]),
+    paragraph(describeTimeline(timeline)),
+    tableView('Table: labelled incidents', incidentTable(timeline)),
   ]);
+}
+
+/** Each run as a rectangle that stays visible however short it is. */
+function strip(
+  runs: readonly StepRun[],
+  x: Scale,
+  shape: { readonly class: string; readonly y: number; readonly height: number },
+): Markup[] {
+  return runs.map(([from, to]) =>
+    element('rect', { ...shape, x: x(from), width: Math.max(x(to) - x(from), 2) }),
+  );
+}
+
+interface Incident {
+  readonly from: number;
+  readonly length: number;
+  /** Samples from its start to the first alarmed one; undefined = missed. */
+  readonly delay: number | undefined;
+}
+
+function incidentsOf({ labelled, alarms }: AnomalyTimeline): Incident[] {
+  return labelled.map(([from, to]) => {
+    const first = alarms.find((alarm) => isOverlapping(alarm, [from, to]));
+    return {
+      from,
+      length: to - from,
+      delay: first === undefined ? undefined : Math.max(first[0] - from, 0),
+    };
+  });
+}
+
+function isOverlapping(a: StepRun, b: StepRun): boolean {
+  return a[0] < b[1] && b[0] < a[1];
+}
+
+function describeTimeline(timeline: AnomalyTimeline): string {
+  const { alarms, labelled } = timeline;
+  const found = incidentsOf(timeline).filter(({ delay }) => delay !== undefined).length;
+  const wrong = alarms.filter((alarm) => !labelled.some((run) => isOverlapping(alarm, run))).length;
+  return `${found} of ${labelled.length} labelled incidents raised an alarm; ${wrong} of ${alarms.length} alarms met no labelled incident.`;
+}
+
+function incidentTable(timeline: AnomalyTimeline): Markup {
+  const columns: ReportColumn<Incident>[] = [
+    { header: 'Begins at sample', value: ({ from }) => from },
+    { header: 'Length (samples)', value: ({ length }) => length },
+    { header: 'Alarm', value: ({ delay }) => (delay === undefined ? 'missed' : 'raised') },
+    { header: 'Delay (samples)', value: ({ delay }) => delay },
+  ];
+  return renderTable(columns, incidentsOf(timeline));
 }
 
 interface Thinned {
@@ -72,25 +127,23 @@ interface Thinned {
   readonly y: number[];
 }
 
-/** Keeps the largest score of each stretch: peaks are what the plot is for. */
+/** Keeps the largest known score of each stretch: peaks are what the plot is for. */
 function thinOut(score: ArrayLike<number>): Thinned {
   const stride = Math.max(1, Math.ceil(score.length / MAX_POINTS));
   const x: number[] = [];
   const y: number[] = [];
   for (let from = 0; from < score.length; from += stride) {
-    let highest = Number.NaN;
-    for (let at = from; at < Math.min(from + stride, score.length); at++) {
-      const value = score[at] as number;
-      if (!(value <= highest)) highest = value;
-    }
+    const known = Array.from({ length: Math.min(stride, score.length - from) }, (_, i) => score[from + i])
+      .filter((value) => value !== undefined)
+      .filter(Number.isFinite);
     x.push(from);
-    y.push(highest);
+    y.push(known.length === 0 ? Number.NaN : Math.max(...known));
   }
   return { x, y };
 }
 
 /** A top that single outliers do not stretch. */
-function quantileTop(values: readonly number[]): number {
+function highestUsual(values: readonly number[]): number {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length * 0.998)] ?? 1;
 }

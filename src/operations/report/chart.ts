@@ -1,14 +1,19 @@
 import { element, join, text, trim } from './markup.ts';
 import type { Markup } from './markup.ts';
 
-/** Every chart is drawn on this canvas and scaled by the page. */
-export const CHART_WIDTH = 960;
+/** A full-width chart is drawn on this canvas and scaled by the page. */
+export const CHART_WIDTH = 1120;
 
 export interface Frame {
   readonly left: number;
   readonly right: number;
   readonly top: number;
   readonly bottom: number;
+}
+
+/** The usual frame of a full-width chart: room for tick labels on the left and an axis title below. */
+export function chartFrame(height: number): Frame {
+  return { left: 56, right: CHART_WIDTH - 16, top: 14, bottom: height - 44 };
 }
 
 /** Maps data to canvas coordinates. */
@@ -33,20 +38,23 @@ export function ticks([from, to]: readonly [number, number], count: number): num
   if (!(raw > 0)) return [from];
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = ([1, 2, 5, 10].find((factor) => factor * power >= raw) ?? 10) * power;
-  const values: number[] = [];
-  for (let value = Math.ceil(from / step) * step; value <= to + step * 1e-9; value += step) {
-    values.push(Math.round(value / step) * step);
-  }
-  return values;
+  const digits = Math.max(0, -Math.floor(Math.log10(step)));
+  const first = Math.ceil(from / step);
+  const length = Math.floor(to / step + 1e-9) - first + 1;
+  return Array.from({ length: Math.max(length, 1) }, (_, i) => Number(((first + i) * step).toFixed(digits)));
+}
+
+export interface Axis {
+  readonly frame: Frame;
+  readonly scale: Scale;
+  readonly values: readonly number[];
+  readonly format: (value: number) => string;
+  /** What is counted, with its unit. */
+  readonly title?: string;
 }
 
 /** Horizontal grid lines with their labels on the left. */
-export function yAxis(
-  frame: Frame,
-  scale: Scale,
-  values: readonly number[],
-  format: (value: number) => string,
-): Markup {
+export function yAxis({ frame, scale, values, format }: Axis): Markup {
   return join(
     values.map((value) =>
       join([
@@ -65,20 +73,23 @@ export function yAxis(
   );
 }
 
-/** Labels below the frame. */
-export function xAxis(
-  frame: Frame,
-  scale: Scale,
-  values: readonly number[],
-  format: (value: number) => string,
-): Markup {
-  return join(
-    values.map((value) =>
+/** Labels below the frame, and the axis title below them. */
+export function xAxis({ frame, scale, values, format, title }: Axis): Markup {
+  const middle = (frame.left + frame.right) / 2;
+  return join([
+    ...values.map((value) =>
       element('text', { class: 'tick', x: scale(value), y: frame.bottom + 18, 'text-anchor': 'middle' }, [
         text(format(value)),
       ]),
     ),
-  );
+    ...(title === undefined
+      ? []
+      : [
+          element('text', { class: 'tick', x: middle, y: frame.bottom + 38, 'text-anchor': 'middle' }, [
+            text(title),
+          ]),
+        ]),
+  ]);
 }
 
 export interface Line {
@@ -102,21 +113,38 @@ export function linePath(line: Line, x: Scale, y: Scale, className: string): Mar
   return element('path', { class: `line ${className}`, d: path });
 }
 
-/** The area between two lines over the same x; steps where either is unknown are left out. */
+/** The area between two lines over the same x; it breaks where either is unknown. */
 export function bandPath(low: Line, high: Line, x: Scale, y: Scale): Markup {
-  const known = Array.from(low.x, (_, i) => i).filter(
-    (i) => Number.isFinite(low.y[i] as number) && Number.isFinite(high.y[i] as number),
-  );
+  const isKnown = (i: number): boolean =>
+    Number.isFinite(low.y[i] as number) && Number.isFinite(high.y[i] as number);
   const point = (line: Line, i: number): string =>
     `${trim(x(line.x[i] as number))} ${trim(y(line.y[i] as number))}`;
-  const up = known.map((i) => point(high, i));
-  const down = known.toReversed().map((i) => point(low, i));
-  return element('path', { class: 'band', d: up.length > 0 ? `M${[...up, ...down].join('L')}Z` : '' });
+  let path = '';
+  for (let start = 0; start < low.x.length; start++) {
+    if (!isKnown(start)) continue;
+    let end = start;
+    while (end + 1 < low.x.length && isKnown(end + 1)) end++;
+    const steps = Array.from({ length: end - start + 1 }, (_, i) => start + i);
+    const outline = [...steps.map((i) => point(high, i)), ...steps.toReversed().map((i) => point(low, i))];
+    path += `M${outline.join('L')}Z`;
+    start = end;
+  }
+  return element('path', { class: 'band', d: path });
 }
 
 /** A complete drawing with a title for screen readers. */
-export function drawing(title: string, height: number, parts: readonly Markup[]): Markup {
-  return element('svg', { viewBox: `0 0 ${CHART_WIDTH} ${height}`, role: 'img', 'aria-label': title }, parts);
+export function drawing(
+  title: string,
+  size: { readonly width?: number; readonly height: number },
+  parts: readonly Markup[],
+): Markup {
+  const viewBox = `0 0 ${size.width ?? CHART_WIDTH} ${trim(size.height)}`;
+  return element('svg', { viewBox, role: 'img', 'aria-label': title }, parts);
+}
+
+/** A drawing with its caption above and its legend below. */
+export function figure(caption: string, parts: readonly Markup[]): Markup {
+  return element('figure', {}, [element('figcaption', {}, [text(caption)]), ...parts]);
 }
 
 export interface LegendEntry {
@@ -124,7 +152,7 @@ export interface LegendEntry {
   readonly className: string;
 }
 
-/** Words beside colour swatches, above the drawing. */
+/** Words beside colour swatches. */
 export function legend(entries: readonly LegendEntry[]): Markup {
   return element(
     'p',

@@ -1,13 +1,20 @@
 import { DEFAULT_SCORE_WEIGHTS, SCORE_PARTS } from '#domain';
 import type { Decision, ScoredNode, ScorePart } from '#domain';
-import { CHART_WIDTH, drawing, legend, linearScale } from './chart.ts';
-import { element, join, text } from './markup.ts';
+import { createPartTable, effectiveWeights } from '#models/ensemble';
+import { CHART_WIDTH, drawing, figure, legend, linearScale } from './chart.ts';
+import type { Scale } from './chart.ts';
+import { element, join, paragraph, text } from './markup.ts';
 import type { Markup } from './markup.ts';
+import { renderTable, tableView } from './table.ts';
+import type { ReportColumn } from './table.ts';
 
 type ScoredDecision = Extract<Decision, { kind: 'scored' }>;
 
-const ROW_HEIGHT = 30;
+const ROW_HEIGHT = 32;
+const BAR_LEFT = 230;
 const MAX_CANDIDATES = 8;
+/** A narrower bar has no room for its number. */
+const NARROWEST_LABELLED = 36;
 const LABELS: Readonly<Record<ScorePart, string>> = {
   forecast: 'load forecast',
   placement: 'learned placement',
@@ -15,66 +22,121 @@ const LABELS: Readonly<Record<ScorePart, string>> = {
 };
 
 /** Why this node: the candidates' parts, stacked with their weights, and what would have changed the choice. */
-export function decisionChart(decision: ScoredDecision): Markup {
-  const rows = [...decision.candidates].sort((a, b) => b.total - a.total).slice(0, MAX_CANDIDATES);
-  const x = linearScale([0, 1], [200, CHART_WIDTH - 70]);
+export function decisionSection(decision: ScoredDecision): Markup {
+  const ranked = decision.candidates.toSorted((a, b) => b.total - a.total);
+  const shown = ranked.slice(0, MAX_CANDIDATES).map((node) => ({ node, shares: sharesOf(node, decision) }));
+  const x = linearScale([0, 1], [BAR_LEFT, CHART_WIDTH - 70]);
+  const role = ({ node }: ScoredNode): string => {
+    if (node === decision.chosen.node) return `${node} (chosen)`;
+    return node === decision.runnerUp?.node ? `${node} (runner-up)` : node;
+  };
+  const caption = `Pod ${decision.pod}: the best ${shown.length} of ${ranked.length} candidate nodes`;
   return join([
-    legend(
-      SCORE_PARTS.map((part) => ({
-        label: `${LABELS[part]} (${Math.round(DEFAULT_SCORE_WEIGHTS[part] * 100)} %)`,
-        className: part,
-      })),
+    paragraph(
+      'Each node gets three scores from 0 to 1. Their weighted sum decides; the numbers in the bars are what each part adds.',
     ),
-    drawing(
-      `Scores of the best candidates for ${decision.pod}`,
-      rows.length * ROW_HEIGHT + 8,
-      rows.map((row, at) => candidateBar(row, at * ROW_HEIGHT + 4, x, row.node === decision.chosen.node)),
-    ),
-    element('p', {}, [text(explain(decision))]),
+    figure(caption, [
+      drawing(
+        `Scores of the best candidates for pod ${decision.pod}`,
+        { height: shown.length * ROW_HEIGHT + 4 },
+        shown.map(({ node, shares }, at) =>
+          candidateBar({ label: role(node), total: node.total, shares }, at * ROW_HEIGHT + 4, x),
+        ),
+      ),
+      legend([
+        ...SCORE_PARTS.map((part) => ({
+          label: `${LABELS[part]} (weight ${Math.round(DEFAULT_SCORE_WEIGHTS[part] * 100)} %)`,
+          className: part,
+        })),
+        { label: 'unknown: counts as the average of the others', className: 'unknown' },
+      ]),
+    ]),
+    ...explain(decision).map((sentence) => paragraph(sentence)),
+    tableView('Table: every candidate', candidateTable(ranked)),
   ]);
 }
 
-function candidateBar(row: ScoredNode, top: number, x: (value: number) => number, isChosen: boolean): Markup {
-  let from = 0;
-  const bars = SCORE_PARTS.flatMap((part) => {
-    const width = contribution(row, part);
-    const bar = element('rect', {
-      class: part,
-      x: x(from),
-      y: top,
-      width: Math.max(x(from + width) - x(from) - 1, 0),
-      height: ROW_HEIGHT - 8,
+type Share = { readonly part: ScorePart | 'unknown'; readonly size: number };
+
+/** What each part adds to a node's total: weights are spread over the parts that any candidate has. */
+function sharesOf(node: ScoredNode, { candidates }: ScoredDecision): Share[] {
+  const table = createPartTable(candidates.length);
+  for (const part of SCORE_PARTS) {
+    candidates.forEach(({ parts }, at) => {
+      const found = parts[part];
+      if (found.kind === 'scored') table[part][at] = found.score;
     });
-    from += width;
-    return width > 0 ? [bar] : [];
+  }
+  const weights = effectiveWeights(table, DEFAULT_SCORE_WEIGHTS, candidates.length);
+  const known = SCORE_PARTS.flatMap((part): Share[] => {
+    const found = node.parts[part];
+    return found.kind === 'scored' ? [{ part, size: weights[part] * found.score }] : [];
+  });
+  const rest = node.total - known.reduce((sum, { size }) => sum + size, 0);
+  return rest > 1e-6 ? [...known, { part: 'unknown', size: rest }] : known;
+}
+
+function candidateBar(
+  row: { readonly label: string; readonly total: number; readonly shares: readonly Share[] },
+  top: number,
+  x: Scale,
+): Markup {
+  const height = ROW_HEIGHT - 8;
+  let from = 0;
+  const bars = row.shares.map(({ part, size }) => {
+    const left = x(from);
+    const width = Math.max(x(from + size) - left - 1, 0);
+    from += size;
+    const label = element(
+      'text',
+      { class: 'inside', x: left + width / 2, y: top + 17, 'text-anchor': 'middle' },
+      [text(size.toFixed(3))],
+    );
+    return join([
+      element('rect', { class: part, x: left, y: top, width, height }),
+      ...(width < NARROWEST_LABELLED ? [] : [label]),
+    ]);
   });
   return join([
-    element('text', { class: isChosen ? 'label own' : 'label', x: 188, y: top + 16, 'text-anchor': 'end' }, [
-      text(isChosen ? `chosen: ${row.node}` : row.node),
-    ]),
+    element(
+      'text',
+      {
+        class: row.label.endsWith('(chosen)') ? 'label own' : 'label',
+        x: BAR_LEFT - 12,
+        y: top + 17,
+        'text-anchor': 'end',
+      },
+      [text(row.label)],
+    ),
     ...bars,
-    element('text', { class: 'tick', x: x(from) + 8, y: top + 16 }, [text(row.total.toFixed(3))]),
+    element('text', { class: 'tick', x: x(from) + 8, y: top + 17 }, [text(row.total.toFixed(3))]),
   ]);
 }
 
-/** What a part adds to the total: its weight, re-weighted over the parts that are known, times its score. */
-function contribution(row: ScoredNode, part: ScorePart): number {
-  const found = row.parts[part];
-  if (found.kind === 'unknown') return 0;
-  const known = SCORE_PARTS.reduce(
-    (sum, name) => sum + (row.parts[name].kind === 'scored' ? DEFAULT_SCORE_WEIGHTS[name] : 0),
-    0,
-  );
-  return (DEFAULT_SCORE_WEIGHTS[part] / known) * found.score;
+function explain({ chosen, runnerUp, margin, flips }: ScoredDecision): string[] {
+  if (runnerUp === undefined) return [`${chosen.node} was the only candidate.`];
+  const won = `${chosen.node} beat ${runnerUp.node} by ${margin.toFixed(3)}.`;
+  if (flips.length === 0) return [`${won} No single part could have changed that.`];
+  const changes = flips.map(({ part, winnerDrop }) => `${LABELS[part]} by ${winnerDrop.toFixed(3)}`);
+  return [`${won} It would have lost with one of its scores lower: ${changes.join(', or ')}.`];
 }
 
-function explain(decision: ScoredDecision): string {
-  const { chosen, runnerUp, margin, flips } = decision;
-  if (runnerUp === undefined) return `${chosen.node} was the only candidate.`;
-  const flip = flips[0];
-  const change =
-    flip === undefined
-      ? ''
-      : ` It would have lost if its ${LABELS[flip.part]} score had been ${flip.winnerDrop.toFixed(3)} lower.`;
-  return `${chosen.node} beat ${runnerUp.node} by ${margin.toFixed(3)}.${change}`;
+function candidateTable(candidates: readonly ScoredNode[]): Markup {
+  const columns: ReportColumn<ScoredNode>[] = [
+    { header: 'Node', value: ({ node }) => node },
+    ...SCORE_PARTS.map((part) => ({
+      header: LABELS[part],
+      value: ({ parts }: ScoredNode) => {
+        const found = parts[part];
+        return found.kind === 'scored' ? found.score : Number.NaN;
+      },
+      digits: 3,
+      detail: ({ parts }: ScoredNode) => {
+        const found = parts[part];
+        return found.kind === 'unknown' ? `unknown: ${found.reason}` : undefined;
+      },
+    })),
+    { header: 'Total', value: ({ total }) => total, digits: 3 },
+  ];
+  return renderTable(columns, candidates);
 }

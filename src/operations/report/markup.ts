@@ -1,4 +1,4 @@
-/** Markup that is safe to embed: made by `element`, `text` or `join` only. */
+/** Markup that is safe to embed: made by the functions of this file only. */
 export type Markup = string & { readonly __markup: unique symbol };
 
 export type Attributes = Readonly<Record<string, string | number | undefined>>;
@@ -36,6 +36,11 @@ export function element(name: string, attributes: Attributes, children: readonly
     .map(([key, value]) => ` ${key}="${escapeText(typeof value === 'number' ? trim(value) : String(value))}"`)
     .join('');
   return `<${name}${rendered}>${children.join('')}</${name}>` as Markup;
+}
+
+/** A paragraph of plain text. */
+export function paragraph(raw: string, className?: string): Markup {
+  return element('p', { class: className }, [text(raw)]);
 }
 
 /** A number as short as a plot needs it. */

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ScoredNode } from '#domain';
-import type { PolicySummary, SimulateReport } from '#training';
+import type { ObjectiveParts, SimulationResult } from '#simulator';
+import type { ForecastResult, Improvement, PolicySummary, SimulateReport } from '#training';
 import { renderDemoReport } from './report.ts';
 import type { DemoReport } from './types.ts';
 
@@ -21,7 +24,14 @@ function aPolicy(policy: string, objective: number): PolicySummary {
     decisionMicrosP99: 20,
     objective,
     objectiveCi95: [objective - 1, objective + 1],
+    contributions: { lostCpu: 1, overload: 0, oomKills: 0, imbalance: 0, unschedulable: 0 },
+    parts: { overloadNodeMinutes80: 10, lostCpuCoreHours: 0.5 },
   } as unknown as PolicySummary;
+}
+
+function aRun(policy: string, seed: number): SimulationResult {
+  const parts = { overloadNodeMinutes80: 8 + seed, lostCpuCoreHours: seed } as unknown as ObjectiveParts;
+  return { policy, seed, parts } as unknown as SimulationResult;
 }
 
 function aSimulation(): SimulateReport {
@@ -30,15 +40,45 @@ function aSimulation(): SimulateReport {
     timeSeconds: Int32Array.of(300, 600),
     cpuDemandRatio: Float32Array.of(0.1, 0.9, 0.5, 1.2),
   };
+  const names = ['peak-oracle', 'mlsched', 'stock'];
+  const versusStock: Improvement = { rival: 'stock', improvementRatio: 0.5, ci95: [0.4, 0.6] };
+  const versusOracle: Improvement = { rival: 'peak-oracle', improvementRatio: -1, ci95: [-1.5, -0.5] };
   return {
     scenario: 'hosts-24',
     description: 'Two hosts.',
     demandRatio: 0.6,
     split: 'test',
     seeds: [1, 2],
-    policies: [aPolicy('mlsched', 2), aPolicy('stock', 4), aPolicy('peak-oracle', 1)],
+    subject: 'mlsched',
+    policies: names.map((name, at) => aPolicy(name, at + 1)),
+    versusRandom: undefined,
+    versusBest: versusStock,
+    versusEach: [versusOracle, versusStock],
+    sensitivity: [{ term: 'overload', factor: 2, ...versusStock }],
+    towardsOracleRatio: undefined,
     series: { mlsched: record, stock: record },
-  } as unknown as SimulateReport;
+    runs: names.flatMap((name) => [aRun(name, 1), aRun(name, 2)]),
+  };
+}
+
+function aForecastRow(model: ForecastResult['model'], changes: Partial<ForecastResult> = {}): ForecastResult {
+  return {
+    target: 'cpu',
+    horizonMinutes: 15,
+    model,
+    wapeAccuracyRatio: 0.9,
+    wapeAccuracyCi95: [0.88, 0.92],
+    maeRatio: 0.02,
+    mase: Number.NaN,
+    skillRatio: 0,
+    skillCi95: [-0.1, 0],
+    coverage90Ratio: null,
+    medianMachineAccuracyRatio: 0.9,
+    machines: 2,
+    points: 1000,
+    bootstrapUnit: 'machine',
+    ...changes,
+  };
 }
 
 function aCandidate(node: string, score: number): ScoredNode {
@@ -60,18 +100,13 @@ function aReport(changes: Partial<DemoReport> = {}): DemoReport {
     dataDirectory: 'data/sample',
     version: '0.0.0',
     simulation: aSimulation(),
-    verdicts: [`mlsched beats ${HOSTILE}`],
     forecast: {
-      rows: [
-        {
-          target: 'cpu',
-          horizonMinutes: 15,
-          model: 'mlsched',
-          wapeAccuracyRatio: 0.9,
-          maeRatio: 0.02,
-          mase: Number.NaN,
-          coverage90Ratio: 0.9,
-        },
+      protocol: 'time',
+      machines: 2,
+      results: [
+        aForecastRow('mlsched', { skillRatio: 0.1, skillCi95: [-0.02, 0.2], coverage90Ratio: 0.9 }),
+        aForecastRow('last-value'),
+        aForecastRow('hour-mean', { wapeAccuracyRatio: 0.8 }),
       ],
       traces: [
         {
@@ -79,21 +114,24 @@ function aReport(changes: Partial<DemoReport> = {}): DemoReport {
           target: 'cpu',
           horizonMinutes: 15,
           timesMs: times,
-          actualRatio: ratios,
-          medianRatio: ratios,
-          low05Ratio: ratios,
-          high95Ratio: ratios,
+          actual: ratios,
+          median: ratios,
+          low05: ratios,
+          high95: ratios,
         },
       ],
     },
     anomaly: {
-      rows: [],
+      report: { pooled: [], machines: 2, events: 2 },
       timeline: {
         machine: HOSTILE,
-        score: Float64Array.of(0.1, 2, Number.NaN, 0.2),
+        score: Float64Array.of(0.1, 2, Number.NaN, 0.2, 0.1, 0.1),
         alertScore: 1.3,
-        alarms: [[1, 2]],
-        labelled: [[1, 3]],
+        alarms: [[2, 3]],
+        labelled: [
+          [1, 3],
+          [4, 5],
+        ],
       },
     },
     decision: {
@@ -105,10 +143,14 @@ function aReport(changes: Partial<DemoReport> = {}): DemoReport {
       flips: [{ part: 'forecast', winnerDrop: 0.667 }],
       candidates: [chosen, runnerUp],
     },
-    learning: [
-      { episode: 1, trainingReturn: 0, validationObjective: 5 },
-      { episode: 2, trainingReturn: 0, validationObjective: 4 },
-    ],
+    learning: {
+      episodes: [],
+      validations: [
+        { episode: 5, objectiveToStock: 1.2, regret: 0.3, advantageError: 1 },
+        { episode: 10, objectiveToStock: 0.8, regret: 0.1, advantageError: 1 },
+      ],
+      bestEpisode: 10,
+    },
     ...changes,
   };
 }
@@ -147,7 +189,7 @@ test('an unknown number is a dash, never 0 or NaN', () => {
 
 test('a part that was not run is said to be missing', () => {
   const page = renderDemoReport(
-    aReport({ forecast: undefined, anomaly: undefined, decision: undefined, learning: [] }),
+    aReport({ forecast: undefined, anomaly: undefined, decision: undefined, learning: undefined }),
   );
 
   for (const words of [
@@ -165,6 +207,73 @@ test('the decision says why the chosen node won and what would have changed it',
 
   assert.match(
     page,
-    /node-a beat node-b by 0\.200\. It would have lost if its load forecast score had been 0\.667 lower\./,
+    /node-a beat node-b by 0\.200\. It would have lost with one of its scores lower: load forecast by 0\.667\./,
   );
 });
+
+test('a part that one candidate lacks counts as the average of the others, and the bar says so', () => {
+  const known = aCandidate('node-a', 0.8);
+  const lacking = {
+    ...aCandidate('node-b', 0.6),
+    parts: { ...known.parts, forecast: { kind: 'unknown', reason: 'stale' } },
+    total: 0.8,
+  } as const;
+  const decision = {
+    kind: 'scored',
+    pod: 'pod-1',
+    chosen: known,
+    runnerUp: lacking,
+    margin: 0,
+    flips: [],
+    candidates: [known, lacking],
+  } as const;
+
+  const page = renderDemoReport(aReport({ decision }));
+
+  assert.equal(page.match(/<rect class="unknown"/g)?.length, 1);
+  assert.match(page, /unknown: stale/);
+  assert.match(page, /No single part could have changed that/);
+});
+
+test('a verdict is better or worse only if its interval leaves out 0', () => {
+  const page = renderDemoReport(aReport());
+
+  assert.match(page, /<strong>better<\/strong><span>mlsched against stock/);
+  assert.match(page, /<strong>no difference shown<\/strong><span>cpu forecast/);
+  assert.match(page, /-100\.0 % \[-150\.0 %, -50\.0 %\]<small>worse<\/small>/);
+});
+
+test('one seed gives no interval and no verdict', () => {
+  const alone: Improvement = { rival: 'stock', improvementRatio: 0.5, ci95: [Number.NaN, Number.NaN] };
+  const page = renderDemoReport(
+    aReport({ simulation: { ...aSimulation(), versusBest: alone, versusEach: [alone] } }),
+  );
+
+  assert.match(page, /<strong>no difference shown<\/strong><span>mlsched against stock/);
+  assert.match(page, /no interval from one run/);
+});
+
+test('incidents are told apart into found and missed ones', () => {
+  const page = renderDemoReport(aReport());
+
+  assert.match(page, /1 of 2 labelled incidents raised an alarm; 0 of 1 alarms met no labelled incident/);
+});
+
+test('the outline of the page is as approved', async () => {
+  const outline = outlineOf(renderDemoReport(aReport()));
+
+  const golden = join(import.meta.dirname, '../../../test/golden/report-outline.txt');
+  if (process.env['MLSCHED_UPDATE_GOLDEN'] === '1') await writeFile(golden, outline);
+  assert.equal(outline, await readFile(golden, 'utf8'));
+});
+
+/** Headings, captions, column headers and drawings in order, one a line. */
+function outlineOf(page: string): string {
+  const parts = page.matchAll(
+    /<(h1|h2|h3|figcaption|summary|th scope="col"|svg)[^>]*?(?: aria-label="([^"]*)")?>(.*?)(?=<\/(?:h1|h2|h3|figcaption|summary|th)>|<)/g,
+  );
+  return [...parts]
+    .map(([, name, label, words]) => `${name?.split(' ')[0]} ${label ?? words}`.trim())
+    .join('\n')
+    .concat('\n');
+}
