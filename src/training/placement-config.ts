@@ -35,7 +35,7 @@ export interface PlacementTrainingConfig {
 }
 
 /** On what the best network is chosen. */
-export interface ValidationConfig {
+interface ValidationConfig {
   readonly scenarios: readonly string[];
   readonly demandRatios: readonly number[];
   readonly seeds: number;

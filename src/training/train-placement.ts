@@ -64,7 +64,7 @@ function configOf(options: TrainPlacementOptions): PlacementTrainingConfig {
   return { ...config, scenarios, validation: { ...config.validation, scenarios } };
 }
 
-function runWorker(data: PlacementWorkerData, progress: Progress): Promise<TrainedPlacement> {
+async function runWorker(data: PlacementWorkerData, progress: Progress): Promise<TrainedPlacement> {
   const worker = new Worker(join(import.meta.dirname, 'placement-worker.ts'), { workerData: data });
   const finished = new Promise<TrainedPlacement>((resolve, reject) => {
     worker.on('error', reject);
@@ -82,7 +82,9 @@ function runWorker(data: PlacementWorkerData, progress: Progress): Promise<Train
       else reject(new MlschedError(message.code, message.message, message.fields));
     });
   });
-  return finished.finally(async () => {
+  try {
+    return await finished;
+  } finally {
     await worker.terminate();
-  });
+  }
 }

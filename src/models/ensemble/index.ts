@@ -1,11 +1,3 @@
-export { combineParts, createPartTable, effectiveWeights, normaliseWeights } from './combine.ts';
-export type { PartTable } from './combine.ts';
-export { decide, rankTotals } from './decide.ts';
-export type { AbstentionLimit, DecisionInput, Ranking } from './decide.ts';
-export { DEFAULT_FORECAST_RISK, scoreForecast } from './forecast-part.ts';
-export type { ForecastPartInput, ForecastRiskConfig } from './forecast-part.ts';
-export { createSignalSource, createUnknownSignals } from './node-signals.ts';
-export type { SignalSource } from './node-signals.ts';
+export { createPartTable, effectiveWeights } from './combine.ts';
 export { LEARNED_POLICIES } from './policies.ts';
-export { DEFAULT_ENSEMBLE_CONFIG, createEnsemblePolicy } from './policy.ts';
-export type { EnsembleConfig, EnsembleOptions, EnsemblePolicy } from './policy.ts';
+export { createEnsemblePolicy } from './policy.ts';

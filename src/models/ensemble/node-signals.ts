@@ -22,7 +22,7 @@ const FORECAST_INTERVAL_MS = 5 * MINUTE_MS;
 const STALE_MS = 3 * MINUTE_MS;
 
 /** Signals of a cluster for which there are no other models: everything is unknown. */
-export function createUnknownSignals(): SignalSource {
+function createUnknownSignals(): SignalSource {
   let signals = unknownSignals(0);
   return {
     refresh(view) {

@@ -54,7 +54,7 @@ export interface CounterfactualCost {
   evaluate(input: CounterfactualInput, out: Float64Array): void;
 }
 
-export interface CounterfactualInput {
+interface CounterfactualInput {
   readonly view: ClusterView;
   readonly future: FutureKnowledge;
   readonly pod: PodSpec;

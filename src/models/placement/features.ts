@@ -65,7 +65,7 @@ export const CONTEXT_FEATURES = [
   'candidateCount', // log scale
 ] as const;
 
-export const CANDIDATE_COUNT: number = CANDIDATE_FEATURES.length;
+const CANDIDATE_COUNT: number = CANDIDATE_FEATURES.length;
 export const CONTEXT_COUNT: number = CONTEXT_FEATURES.length;
 /** Columns of one row: candidate features, then context. */
 export const ROW_COUNT: number = CANDIDATE_COUNT + CONTEXT_COUNT;
@@ -83,7 +83,7 @@ export interface FeatureEncoder {
   encode(input: EncodeInput): Float32Array;
 }
 
-export interface EncodeInput {
+interface EncodeInput {
   readonly view: ClusterView;
   readonly pod: PodSpec;
   readonly candidates: Int32Array;

@@ -31,7 +31,7 @@ export interface TrainingBatch {
 }
 
 /** What may change from step to step. */
-export interface StepRates {
+interface StepRates {
   readonly learningRate: number;
   /** Share of the Q loss. */
   readonly qRate: number;
@@ -39,7 +39,7 @@ export interface StepRates {
   readonly guideRate: number;
 }
 
-export interface StepReport {
+interface StepReport {
   /** |Q - target| of each sample, for prioritised replay; a copy. */
   readonly tdError: Float32Array;
   readonly guideLoss: number;

@@ -3,7 +3,7 @@ import type { ClusterView, PodSpec } from '#domain';
 import type { PodEstimate, UsageProfile } from './usage-profile.ts';
 
 /** Spans over which the expected load of a node is kept, seconds. */
-export const OUTLOOK_SPANS_SECONDS = [900, 3600, 14_400] as const;
+const OUTLOOK_SPANS_SECONDS = [900, 3600, 14_400] as const;
 const SPANS = OUTLOOK_SPANS_SECONDS.length;
 
 /** Where a node's capacity is unknown or zero nothing can be said: such nodes are left out by callers. */

@@ -90,7 +90,7 @@ export function createTrainee(options: TraineeOptions): PlacementPolicy & { read
  * How much a decision matters: expected share of a node times effective hours. Costs are learned per unit of
  * it, so that small and large pods teach the same lesson.
  */
-export function decisionSize(outlook: Outlook, pod: PodSpec, capacityMillicores: number): number {
+function decisionSize(outlook: Outlook, pod: PodSpec, capacityMillicores: number): number {
   const estimate = outlook.profile.estimate(pod);
   const hours = 1 - Math.exp(-estimate.lifeSeconds / 3600);
   return clamp((estimate.cpuMillicores / capacityMillicores) * hours, 0.002, 1);
@@ -109,7 +109,7 @@ function chooseCandidate(
 }
 
 /** Index of the largest value of `sign * values`. */
-export function indexOfBest(values: Float32Array | Float64Array, count: number, sign: 1 | -1): number {
+function indexOfBest(values: Float32Array | Float64Array, count: number, sign: 1 | -1): number {
   let best = 0;
   for (let i = 1; i < count; i++) {
     if (sign * (values[i] as number) > sign * (values[best] as number)) best = i;

@@ -14,7 +14,7 @@ export interface ProfileConfig {
   readonly podMemorySamples: number;
 }
 
-export const DEFAULT_PROFILE_CONFIG: ProfileConfig = {
+const DEFAULT_PROFILE_CONFIG: ProfileConfig = {
   ownerPriorSamples: 20,
   podPriorSamples: 20,
   podWeightMax: 0.85,

@@ -2,7 +2,7 @@ import type { ClusterView, LoadMoments, LoadRing, PodSpec } from '#domain';
 import { GIB } from '#kernel/units';
 
 /** A pod on a node of a view made for tests. */
-export interface FixturePod {
+interface FixturePod {
   readonly node: number;
   readonly ownerId?: number;
   readonly cpuRequestMillicores?: number;
