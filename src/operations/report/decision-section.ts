@@ -48,7 +48,9 @@ export function decisionSection(decision: ScoredDecision): Markup {
           label: `${LABELS[part]} (weight ${Math.round(DEFAULT_SCORE_WEIGHTS[part] * 100)} %)`,
           className: part,
         })),
-        { label: 'unknown: counts as the average of the others', className: 'unknown' },
+        ...(shown.some(({ shares }) => shares.some(({ part }) => part === 'unknown'))
+          ? [{ label: 'unknown: counts as the average of the others', className: 'unknown' }]
+          : []),
       ]),
     ]),
     ...explain(decision).map((sentence) => paragraph(sentence)),

@@ -17,7 +17,7 @@ import type { Markup } from './markup.ts';
 import { formatRange, renderTable, tableView } from './table.ts';
 import type { ReportColumn } from './table.ts';
 import type { DemoReport } from './types.ts';
-import { formatImprovement, outcomeOf, verdict } from './verdict.ts';
+import { describeChange, outcomeOf, verdict } from './verdict.ts';
 
 type ForecastPart = NonNullable<DemoReport['forecast']>;
 
@@ -38,7 +38,7 @@ export function forecastVerdicts({ results }: ForecastPart): Markup {
     rows.map((row) =>
       verdict(
         outcomeOf(row.skillCi95),
-        `${row.target} forecast ${row.horizonMinutes} minutes ahead against the best simple forecast: error ${formatImprovement(row.skillRatio, row.skillCi95)} lower`,
+        `${row.target} forecast ${row.horizonMinutes} minutes ahead against the best simple forecast: error ${describeChange(row.skillRatio, row.skillCi95)}`,
       ),
     ),
   );

@@ -2,7 +2,7 @@ import { createRng } from '#kernel/rng';
 import { bootstrapInterval, mean } from '#kernel/stats';
 import { OBJECTIVE_TERMS, OBJECTIVE_WEIGHTS, ORACLE_POLICIES } from '#simulator';
 import type { ObjectiveParts, ObjectiveTerm } from '#simulator';
-import type { PolicySummary, Sensitivity, SimulateReport } from '#training';
+import type { Improvement, PolicySummary, Sensitivity, SimulateReport } from '#training';
 import type { Markup } from './markup.ts';
 import { formatRange, renderTable } from './table.ts';
 import type { ReportColumn, RowKind } from './table.ts';
@@ -43,25 +43,32 @@ export function policyTable(report: SimulateReport): Markup {
       digits: 2,
       detail: ({ objectiveCi95 }) => formatRange(objectiveCi95, 2),
     },
+    {
+      header: `${report.subject} better by (%)`,
+      value: ({ policy }) => percentOf(versus.get(policy)?.improvementRatio),
+      digits: 1,
+      detail: ({ policy }) => describeInterval(versus.get(policy)),
+    },
     ...PART_COLUMNS.map(({ part, header, factor, digits }) => ({
       header,
       value: (row: PolicySummary) => row.parts[part] * factor,
       digits,
       detail: (row: PolicySummary) => formatRange(partInterval(report, row.policy, part, factor), digits),
     })),
-    {
-      header: `${report.subject} is better by`,
-      value: ({ policy }) => {
-        const found = versus.get(policy);
-        return found === undefined ? '' : formatImprovement(found.improvementRatio, found.ci95);
-      },
-      detail: ({ policy }) => {
-        const found = versus.get(policy);
-        return found === undefined ? undefined : outcomeOf(found.ci95);
-      },
-    },
   ];
   return renderTable(columns, report.policies, ({ policy }) => kindOfPolicy(policy));
+}
+
+function percentOf(ratio: number | undefined): number | string {
+  return ratio === undefined ? '' : ratio * 100;
+}
+
+/** The interval and, on its own line, what it shows. */
+function describeInterval(improvement: Improvement | undefined): string | undefined {
+  if (improvement === undefined) return undefined;
+  const [low, high] = improvement.ci95;
+  const range = formatRange([low * 100, high * 100], 1);
+  return range === undefined ? undefined : `${range}\n${outcomeOf(improvement.ci95)}`;
 }
 
 /** Bootstrap 95 % interval of a mean over the seeds; NaN with one seed. */

@@ -240,7 +240,7 @@ test('a verdict is better or worse only if its interval leaves out 0', () => {
 
   assert.match(page, /<strong>better<\/strong><span>mlsched against stock/);
   assert.match(page, /<strong>no difference shown<\/strong><span>cpu forecast/);
-  assert.match(page, /-100\.0 % \[-150\.0 %, -50\.0 %\]<small>worse<\/small>/);
+  assert.match(page, /-100\.0<small>-150\.0 to -50\.0\nworse<\/small>/);
 });
 
 test('one seed gives no interval and no verdict', () => {

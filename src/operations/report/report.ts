@@ -84,7 +84,7 @@ function facts({ simulation, createdAtMs, dataDirectory, version }: DemoReport):
   const created = new Date(createdAtMs).toISOString().slice(0, 16).replace('T', ' ');
   return join([
     paragraph(
-      `Scenario ${simulation.scenario}: ${simulation.description} Mean demand ${Math.round(simulation.demandRatio * 100)} % of capacity, ${simulation.seeds.length} paired seeds, ${simulation.split} traces that no model was trained on.`,
+      `Scenario ${simulation.scenario}: ${simulation.description} Mean demand ${Math.round(simulation.demandRatio * 100)}\u00a0% of capacity, ${simulation.seeds.length} paired seeds on ${simulation.split} traces that no model was trained on.`,
     ),
     paragraph(`mlsched ${version}, ${created} UTC, data ${dataDirectory}`, 'meta'),
   ]);

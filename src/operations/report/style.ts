@@ -15,7 +15,7 @@ body { margin: 0 auto; max-width: 1200px; padding: 36px 24px 72px; background: v
 h1 { font-size: 28px; line-height: 1.2; margin: 0 0 8px; }
 h2 { font-size: 21px; margin: 56px 0 8px; padding-top: 12px; border-top: 1px solid var(--line); }
 h3 { font-size: 16px; margin: 32px 0 4px; }
-p, li { max-width: 92ch; } p { margin: 8px 0; } .meta { color: var(--soft); font-size: 13.5px; }
+p, li { max-width: 92ch; text-wrap: pretty; } p { margin: 8px 0; } .meta { color: var(--soft); font-size: 13.5px; }
 a { color: var(--forecast); } nav { display: flex; flex-wrap: wrap; gap: 4px 20px; margin-top: 20px; }
 .verdicts { margin: 20px 0; display: grid; gap: 6px; }
 .verdict { max-width: none; margin: 0; padding: 8px 14px; background: var(--panel); border-left: 4px solid var(--soft); display: flex; gap: 16px; }
@@ -23,9 +23,9 @@ a { color: var(--forecast); } nav { display: flex; flex-wrap: wrap; gap: 4px 20p
 .verdict.worse { border-color: var(--harm); } .verdict.worse strong { color: var(--harm); }
 .scroll { overflow-x: auto; margin: 12px 0; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 13.5px; }
-th, td { border-bottom: 1px solid var(--line); padding: 6px 10px; text-align: left; vertical-align: top; white-space: nowrap; font-weight: 400; }
+th, td { border-bottom: 1px solid var(--line); padding: 6px 7px; text-align: left; vertical-align: top; white-space: nowrap; font-weight: 400; }
 thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; white-space: normal; min-width: 6em; }
-th.number, td.number { text-align: right; } td small, th small { display: block; color: var(--soft); font-size: 11.5px; font-weight: 400; }
+th.number, td.number { text-align: right; } td small, th small { display: block; white-space: pre-line; color: var(--soft); font-size: 11.5px; font-weight: 400; }
 tr.own { background: var(--panel); } tr.own > * { font-weight: 650; } tr.ceiling > * { color: var(--soft); font-style: italic; }
 details { margin: 8px 0; } summary { cursor: pointer; color: var(--soft); width: fit-content; }
 figure { margin: 24px 0; overflow-x: auto; } figcaption { font-weight: 600; margin-bottom: 6px; }

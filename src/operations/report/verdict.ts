@@ -14,7 +14,7 @@ export function outcomeOf([low, high]: readonly [number, number]): Outcome {
 
 /** `12.3 % [8.1 %, 15.0 %]`, or that one run gives no interval. */
 export function formatImprovement(ratio: number, [low, high]: readonly [number, number]): string {
-  const percent = (value: number): string => `${(value * 100).toFixed(1)} %`;
+  const percent = (value: number): string => `${(value * 100).toFixed(1)}\u00a0%`;
   const interval = Number.isFinite(low)
     ? `[${percent(low)}, ${percent(high)}]`
     : '(no interval from one run)';
@@ -29,13 +29,19 @@ export function verdict(outcome: Outcome, sentence: string): Markup {
   ]);
 }
 
+/** An error or an objective that is lower by a ratio, or higher when that is below 0: `12.3 % [8.1 %, 15.0 %] lower`. */
+export function describeChange(ratio: number, ci95: readonly [number, number]): string {
+  const [low, high] = ci95;
+  const size = ratio < 0 ? formatImprovement(-ratio, [-high, -low]) : formatImprovement(ratio, ci95);
+  const direction = ratio < 0 ? 'higher' : 'lower';
+  return `${size} ${direction}${outcomeOf(ci95) === 'no difference shown' ? ' in the mean' : ''}`;
+}
+
 /** How a placement policy compares with a rival, by the objective. */
 export function placementVerdict(subject: string, improvement: Improvement, role: string): Markup {
   const { rival, improvementRatio, ci95 } = improvement;
-  const outcome = outcomeOf(ci95);
-  const found = formatImprovement(outcome === 'worse' ? -improvementRatio : improvementRatio, [
-    ...(outcome === 'worse' ? ([-ci95[1], -ci95[0]] as const) : ci95),
-  ]);
-  const change = { better: 'lower', worse: 'higher', 'no difference shown': 'lower in the mean' }[outcome];
-  return verdict(outcome, `${subject} against ${rival} (${role}): objective ${found} ${change}`);
+  return verdict(
+    outcomeOf(ci95),
+    `${subject} against ${rival} (${role}): objective ${describeChange(improvementRatio, ci95)}`,
+  );
 }
