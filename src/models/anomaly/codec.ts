@@ -17,6 +17,7 @@ interface Header {
   readonly featuresPerSplit: number;
   readonly sampleSize: number;
   readonly trees: number;
+  readonly exhaustible: readonly number[];
   readonly nodes: number;
 }
 
@@ -35,6 +36,7 @@ export function saveAnomalyModel(model: AnomalyModel): ModelArtefact {
     featuresPerSplit: forest.featuresPerSplit,
     sampleSize: forest.sampleSize,
     trees: forest.roots.length,
+    exhaustible: [...model.exhaustible],
     nodes: forest.right.length,
   };
   const files = new Map([
@@ -70,9 +72,26 @@ export function loadAnomalyModel(artefact: ModelArtefact): AnomalyModel {
 type NumberArray = Float64Array | Float32Array | Int32Array;
 
 /** The arrays of a model in their stored order; 8-byte elements first keep every offset aligned. */
-function arraysOf({ scales, dailyExtremes, forest }: AnomalyModel): NumberArray[] {
+function arraysOf({
+  scales,
+  dailyExtremes,
+  largestDeviations,
+  largestRises,
+  forest,
+}: AnomalyModel): NumberArray[] {
   const { roots, features, weights, thresholds, right, pathLengths } = forest;
-  return [scales, dailyExtremes, roots, features, weights, thresholds, right, pathLengths];
+  return [
+    scales,
+    dailyExtremes,
+    largestDeviations,
+    largestRises,
+    roots,
+    features,
+    weights,
+    thresholds,
+    right,
+    pathLengths,
+  ];
 }
 
 function emptyModel(header: Header): AnomalyModel {
@@ -94,6 +113,9 @@ function emptyModel(header: Header): AnomalyModel {
     stepSeconds: header.stepSeconds,
     scales: new Float64Array(metrics),
     dailyExtremes: new Float64Array(metrics),
+    largestDeviations: new Float64Array(metrics),
+    exhaustible: Int32Array.from(header.exhaustible),
+    largestRises: new Float64Array(header.exhaustible.length),
     forest,
     forestFloor: header.forestFloor,
     alertStrength: header.alertStrength,
@@ -135,9 +157,15 @@ function readHeader(bytes: Uint8Array | undefined): Header {
   if (!Array.isArray(names) || names.length === 0 || !names.every((name) => typeof name === 'string')) {
     throw artefactInvalid('it names no metrics');
   }
+  if (!isColumnList(header.exhaustible, names.length))
+    throw artefactInvalid('its exhaustible metrics are no columns');
   for (const key of ['stepSeconds', 'forestFloor', 'alertStrength'] as const) requirePositive(header, key);
   for (const key of ['featuresPerSplit', 'sampleSize', 'trees', 'nodes'] as const) requireCount(header, key);
   return header as Header;
+}
+
+function isColumnList(list: unknown, width: number): boolean {
+  return Array.isArray(list) && list.every((i) => Number.isInteger(i) && i >= 0 && i < width);
 }
 
 /** Larger counts are damage: the largest forest we write has 100 trees of 511 nodes. */
@@ -155,15 +183,17 @@ function requireCount(header: Partial<Header>, key: keyof Header): void {
   if (!Number.isInteger(value) || value > LARGEST_COUNT) throw artefactInvalid(`${key} is ${value}`);
 }
 
-function checkModel({ scales, dailyExtremes, forest }: AnomalyModel): void {
+function checkModel({ scales, dailyExtremes, largestDeviations, largestRises, forest }: AnomalyModel): void {
   const { featureCount, roots, features, weights, thresholds, right, pathLengths } = forest;
   const nodes = right.length;
   const isFinite = (array: NumberArray): boolean => array.every((value) => Number.isFinite(value));
   const isWithin = (array: Int32Array, limit: number): boolean => array.every((i) => i >= 0 && i < limit);
-  if (!scales.every((scale) => scale > 0 && scale < Infinity))
+  if (![scales, largestDeviations].every((part) => part.every((scale) => scale > 0 && scale < Infinity))) {
     throw artefactInvalid('a scale is not above 0');
-  if (!dailyExtremes.every((value) => value >= 0 && value < Infinity))
+  }
+  if (![dailyExtremes, largestRises].every((part) => part.every((value) => value >= 0 && value < Infinity))) {
     throw artefactInvalid('an extreme is negative');
+  }
   if (![weights, thresholds, pathLengths].every(isFinite))
     throw artefactInvalid('the forest has a value that is no number');
   if (!isWithin(roots, nodes) || !isWithin(features, featureCount))

@@ -10,8 +10,8 @@ export const DETECTOR = {
   /** Least past before a metric is judged. */
   minHistorySeconds: 1800,
   minHistorySamples: 12,
-  /** How long a deviation is remembered as something the metric does. */
-  memorySeconds: 86_400,
+  /** How long a deviation is remembered as something the metric does: a daily job may also be late. */
+  memorySeconds: 151_200,
   memoryBlocks: 24,
   /** Quantile of the training deviations that sets a metric's scale, and what it is in sigmas. */
   scaleQuantile: 0.99,
@@ -19,7 +19,7 @@ export const DETECTOR = {
   /** No scale is smaller than this share of the metric's training range. */
   scaleFloorRatio: 0.003,
   /** How many sigmas the third largest deviation of the last day counts. */
-  memorySigmas: 6,
+  memorySigmas: 4,
   /** Below this a deviation has no vote; a vote is half a vote `voteHalfSigmas` further up, and at most one. */
   voteFromSigmas: 3,
   voteHalfSigmas: 20,
@@ -37,15 +37,35 @@ export const DETECTOR = {
   leastVotes: 0.2,
   /** Quantile of the training strengths that the alert threshold is a multiple of, and its least value. */
   trainStrengthQuantile: 0.998,
-  trainStrengthLeast: 0.01,
+  trainStrengthLeast: 0.04,
+  /** Alerts closer than this are one incident. */
+  incidentGapSeconds: 1800,
   /** The global sensitivity: multiple of the training strength at which an alert opens. */
-  alertMultiple: 3,
+  alertMultiple: 7,
+  /** Something that fills up: line through means of quarter hours over two hours. */
+  riseBlockSeconds: 900,
+  riseBlocks: 8,
+  /** Share of the variance that the line must explain. */
+  leastExplained: 0.95,
+  /** A smaller rise, as a share of capacity, is no fault; nor is one below this multiple of training's largest. */
+  leastRise: 0.05,
+  riseMultiple: 1.25,
+  /** Less full than this is no hurry. */
+  leastFullRatio: 0.6,
+  /** How much of a past rise is left after a block: half after a week. */
+  riseFadePerBlock: 0.999,
+  /** Full within this time. */
+  exhaustionSeconds: 4 * 3600,
+  /** Machines that a model must know before a deviation larger than any of theirs is a fault by itself. */
+  unheardOfMachines: 5,
+  /** Multiple of the largest deviation of all training at which it is. */
+  unheardOfMultiple: 2,
   /** An open alert lasts while strength stays above this share of the threshold. */
   holdRatio: 0.5,
   /** Quiet samples after which an alert closes. */
   quietSamples: 10,
   /** Share of the threshold from which a node is suspect. */
-  suspectRatio: 0.5,
+  suspectRatio: 2 / 7,
 } as const;
 
 export const NODE_ANOMALY_SCHEMA = '1';

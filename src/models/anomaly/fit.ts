@@ -1,7 +1,9 @@
-import { quantile, quantileOfSorted } from '#kernel/stats';
+import { quantile } from '#kernel/stats';
+import { DAY_SECONDS } from '#kernel/units';
 
 import { DETECTOR, spansOf } from './config.ts';
 import { shapeWrong, tooLittleData } from './errors.ts';
+import { ExhaustionWatch } from './exhaustion.ts';
 import { fitIsolationForest, scoreIsolationForest } from './isolation-forest.ts';
 import type { IsolationForest } from './isolation-forest.ts';
 import { RollingMedians } from './rolling-medians.ts';
@@ -20,10 +22,18 @@ export interface FitOptions {
   readonly metricNames: readonly string[];
   readonly stepSeconds: number;
   readonly seed: number;
+  /** Metrics that are a share of a capacity, 1 = full: a steady rise towards it is a fault of its own. */
+  readonly exhaustible?: readonly string[];
+  /**
+   * Incidents that an operator accepts from ordinary history, for each node and month: raises the threshold until
+   * the training span itself stays within. Leave it out where the span may hold many faults.
+   */
+  readonly incidentsPerNodeMonth?: number;
 }
 
-/** Days of samples that the daily extremes need at least. */
-const MIN_TRAINING_DAYS = 1;
+/** Less history than this says nothing about what is ordinary. */
+const MIN_TRAINING_SECONDS = 6 * 3600;
+const MONTH_SECONDS = 30 * DAY_SECONDS;
 
 /**
  * Learns what is ordinary from quiet history; a few anomalies in it do little harm.
@@ -31,26 +41,27 @@ const MIN_TRAINING_DAYS = 1;
  * With one span the model is that machine's; with many it is a shared one, whose scales are medians over the
  * machines.
  *
- * @throws MlschedError `MLS_MODELS_ANOMALY_DATA` below one day of samples, `MLS_MODELS_ANOMALY_SHAPE`.
+ * @throws MlschedError `MLS_MODELS_ANOMALY_DATA` below six hours of samples, `MLS_MODELS_ANOMALY_SHAPE`.
  * @remarks Deterministic. O(samples · metrics), about 10 million metric samples a second.
  */
 export function fitAnomalyModel(spans: readonly TrainingSpan[], options: FitOptions): AnomalyModel {
   const metricCount = options.metricNames.length;
-  const perDay = Math.round(DETECTOR.memorySeconds / options.stepSeconds);
+  const needed = Math.ceil(MIN_TRAINING_SECONDS / options.stepSeconds);
   for (const { rows } of spans) {
     if (rows.length % metricCount !== 0)
       throw shapeWrong('matrix length', rows.length, `a multiple of ${metricCount}`);
   }
-  const usable = spans.filter(({ rows }) => rows.length / metricCount >= perDay * MIN_TRAINING_DAYS);
+  const usable = spans.filter(({ rows }) => rows.length / metricCount >= needed);
   if (usable.length === 0) {
     const longest = Math.max(0, ...spans.map(({ rows }) => rows.length / metricCount));
-    throw tooLittleData('training samples of one machine', longest, perDay * MIN_TRAINING_DAYS);
+    throw tooLittleData('training samples of one machine', longest, needed);
   }
   const learned = usable.map(({ rows }) => learnScales(rows, metricCount, options.stepSeconds));
   const votes: VoteModel = {
     stepSeconds: options.stepSeconds,
     scales: mediansOver(learned.map(({ scales }) => scales)),
     dailyExtremes: mediansOver(learned.map(({ dailyExtremes }) => dailyExtremes)),
+    largestDeviations: largestOver(learned),
   };
   const cast = usable.map(({ rows }) => castVotes(votes, rows));
   const forest = growForest(cast, metricCount, options.seed);
@@ -59,40 +70,48 @@ export function fitAnomalyModel(spans: readonly TrainingSpan[], options: FitOpti
     scores.map((part) => quantile(part, DETECTOR.forestQuantile)),
     0.5,
   );
-  const levels = cast.map(({ sums }, i) => {
-    const strengths = sums.map((sum, step) => strengthOf(sum, scores[i]?.[step] as number, forestFloor));
-    return quantile(strengths, DETECTOR.trainStrengthQuantile);
-  });
-  const level = Math.max(quantile(levels, 0.5), DETECTOR.trainStrengthLeast);
+  const strengths = cast.map(({ sums }, i) =>
+    sums.map((sum, step) => strengthOf(sum, scores[i]?.[step] as number, forestFloor)),
+  );
+  const exhaustible = Int32Array.from(options.exhaustible ?? [], (name) => options.metricNames.indexOf(name));
   return {
     ...votes,
     metricNames: options.metricNames,
+    exhaustible,
+    largestRises: learnRises(usable, options.stepSeconds, exhaustible, metricCount),
     forest,
     forestFloor,
-    alertStrength: DETECTOR.alertMultiple * level,
+    alertStrength: Math.max(
+      DETECTOR.alertMultiple * restlessness(strengths),
+      budgetStrength(strengths, options),
+    ),
   };
 }
 
 interface Scales {
   readonly scales: Float64Array;
   readonly dailyExtremes: Float64Array;
+  /** Shape `[metrics]`: the largest deviation of all. */
+  readonly largest: Float64Array;
 }
 
 function learnScales(rows: Float32Array, metricCount: number, stepSeconds: number): Scales {
   const steps = rows.length / metricCount;
-  const perDay = Math.round(DETECTOR.memorySeconds / stepSeconds);
+  const windowSamples = Math.round(DETECTOR.memorySeconds / stepSeconds);
   const scales = new Float64Array(metricCount);
   const dailyExtremes = new Float64Array(metricCount);
+  const largest = new Float64Array(metricCount);
   const magnitudes = new Float64Array(steps);
   for (let metric = 0; metric < metricCount; metric++) {
     const range = magnitudesOf(rows, metricCount, { metric, stepSeconds, out: magnitudes });
-    dailyExtremes[metric] = typicalDayExtreme(magnitudes, perDay);
+    dailyExtremes[metric] = typicalExtreme(magnitudes, windowSamples);
     const size = quantile(magnitudes, DETECTOR.scaleQuantile) / DETECTOR.scaleSigmas;
+    largest[metric] = magnitudes.reduce((most, value) => (value > most ? value : most), 0);
     // A metric that never moved has no range: any visible change of it is large.
     const floor = DETECTOR.scaleFloorRatio * (range > 0 ? range : 1);
     scales[metric] = Math.max(Number.isNaN(size) ? 0 : size, floor);
   }
-  return { scales, dailyExtremes };
+  return { scales, dailyExtremes, largest };
 }
 
 /** Deviations of one metric from its rolling median into `out`, NaN where unknown; returns its range. */
@@ -117,22 +136,57 @@ function magnitudesOf(
   return largest >= least ? largest - least : 0;
 }
 
-/** Median over the days of each day's third largest magnitude; 0 when no day has three. */
-function typicalDayExtreme(magnitudes: Float64Array, perDay: number): number {
+/** Median, over whole stretches as long as the memory, of the third largest magnitude; of all when it is shorter. */
+function typicalExtreme(magnitudes: Float64Array, windowSamples: number): number {
   const extremes: number[] = [];
-  for (let start = 0; start + perDay <= magnitudes.length; start += perDay) {
-    const day = magnitudes
-      .slice(start, start + perDay)
+  const length = Math.min(windowSamples, magnitudes.length);
+  for (let start = 0; start + length <= magnitudes.length; start += length) {
+    const stretch = magnitudes
+      .slice(start, start + length)
       .filter((value) => !Number.isNaN(value))
       .sort();
-    if (day.length >= 3) extremes.push(day[day.length - 3] as number);
+    if (stretch.length >= 3) extremes.push(stretch[stretch.length - 3] as number);
   }
-  return extremes.length === 0
-    ? 0
-    : quantileOfSorted(
-        extremes.sort((a, b) => a - b),
-        0.5,
-      );
+  return extremes.length === 0 ? 0 : quantile(extremes, 0.5);
+}
+
+/** Steepest steady rise of each exhaustible metric; the median over the machines. */
+function learnRises(
+  spans: readonly TrainingSpan[],
+  stepSeconds: number,
+  exhaustible: Int32Array,
+  metricCount: number,
+): Float64Array {
+  const none = {
+    stepSeconds,
+    exhaustible,
+    largestRises: new Float64Array(exhaustible.length).fill(Infinity),
+  };
+  return mediansOver(
+    spans.map(({ rows }) => {
+      const watch = new ExhaustionWatch(none, 1);
+      const largest = new Float64Array(exhaustible.length);
+      for (let step = 0; step * metricCount < rows.length; step++) {
+        watch.update(0, rows.subarray(step * metricCount, (step + 1) * metricCount), step);
+        for (let i = 0; i < largest.length; i++)
+          largest[i] = Math.max(largest[i] as number, watch.rise(0, i));
+      }
+      return largest;
+    }),
+  );
+}
+
+/** Largest deviation of all machines, at least a scale; not known when there are too few of them. */
+function largestOver(learned: readonly Scales[]): Float64Array {
+  return Float64Array.from(learned[0]?.scales ?? [], (_, metric) =>
+    learned.length < DETECTOR.unheardOfMachines
+      ? Number.MAX_VALUE
+      : Math.max(
+          ...learned.map(({ largest, scales }) =>
+            Math.max(largest[metric] as number, scales[metric] as number),
+          ),
+        ),
+  );
 }
 
 function mediansOver(parts: readonly Float64Array[]): Float64Array {
@@ -142,6 +196,37 @@ function mediansOver(parts: readonly Float64Array[]): Float64Array {
       0.5,
     ),
   );
+}
+
+/** How strong a machine's evidence gets in ordinary times; the median over the machines. */
+function restlessness(strengths: readonly Float64Array[]): number {
+  const levels = strengths.map((part) => quantile(part, DETECTOR.trainStrengthQuantile));
+  return Math.max(quantile(levels, 0.5), DETECTOR.trainStrengthLeast);
+}
+
+/** Strength that the training spans exceed in no more incidents than the budget allows; 0 without a budget. */
+function budgetStrength(strengths: readonly Float64Array[], options: FitOptions): number {
+  const { incidentsPerNodeMonth, stepSeconds } = options;
+  if (incidentsPerNodeMonth === undefined) return 0;
+  const gap = DETECTOR.incidentGapSeconds / stepSeconds;
+  const peaks = strengths.flatMap((part) => episodePeaks(part, gap)).sort((a, b) => b - a);
+  const steps = strengths.reduce((sum, part) => sum + part.length, 0);
+  const allowed = Math.floor((incidentsPerNodeMonth * steps * stepSeconds) / MONTH_SECONDS);
+  // Just above the first peak that is too many.
+  return (peaks[allowed] ?? 0) * 1.001;
+}
+
+/** Largest strength of each episode: stretches of evidence that quiet parts from each other. */
+function episodePeaks(strengths: Float64Array, gap: number): number[] {
+  const peaks: number[] = [];
+  let last = -Infinity;
+  for (const [step, strength] of strengths.entries()) {
+    if (!(strength > 0)) continue;
+    if (step - last > gap) peaks.push(strength);
+    else peaks[peaks.length - 1] = Math.max(peaks[peaks.length - 1] as number, strength);
+    last = step;
+  }
+  return peaks;
 }
 
 /** The votes that a span casts when it is replayed. */

@@ -120,7 +120,7 @@ class Monitor implements HealthMonitor {
     this.#reasons[node] = reason;
     const health = reason === undefined ? healthOf(strength) : Number.NaN;
     this.healthRatios[node] = level === 'alert' ? Math.min(health, ALERT_HEALTH) : health;
-    this.#sigmas.set(this.#scorer.counter.sigmas, node * this.#row.length);
+    this.#sigmas.set(this.#scorer.sigmas, node * this.#row.length);
   }
 
   /** Brings a sample into the model's order; returns how many of its metrics are known. */
@@ -166,7 +166,7 @@ class Monitor implements HealthMonitor {
   }
 
   reset(node: number): void {
-    this.#scorer.counter.reset(node);
+    this.#scorer.reset(node);
     this.#alerts.reset(node);
     this.#levels[node] = 'normal';
     this.#reasons[node] = this.#isSchemaUsable ? 'too-little-history' : 'schema-mismatch';

@@ -1,5 +1,6 @@
 import { DETECTOR } from './config.ts';
 import { shapeWrong } from './errors.ts';
+import { ExhaustionWatch } from './exhaustion.ts';
 import { scoreIsolationForest } from './isolation-forest.ts';
 import type { AnomalyModel } from './types.ts';
 import { VoteCounter, voteOf } from './vote-counter.ts';
@@ -16,15 +17,27 @@ export function strengthOf(votes: number, forestScore: number, forestFloor: numb
   return votes < DETECTOR.leastVotes ? 0 : votes * Math.max(0, forestScore - forestFloor);
 }
 
-/** Scores the samples of many nodes, one at a time: votes first, the forest only where there are some. */
+/**
+ * Scores the samples of many nodes, one at a time: votes first, the forest only where there are some. Two
+ * kinds of fault need no vote: a deviation never heard of, and something that will soon be full.
+ */
 export class StrengthScorer {
-  readonly counter: VoteCounter;
   readonly #model: AnomalyModel;
+  readonly #counter: VoteCounter;
+  readonly #watch: ExhaustionWatch;
+  readonly #ticks: Int32Array;
   readonly #forestScore = new Float64Array(1);
 
   constructor(model: AnomalyModel, nodeCount: number) {
     this.#model = model;
-    this.counter = new VoteCounter(model, nodeCount);
+    this.#counter = new VoteCounter(model, nodeCount);
+    this.#watch = new ExhaustionWatch(model, nodeCount);
+    this.#ticks = new Int32Array(nodeCount);
+  }
+
+  /** Shape `[metrics]`: signed sigmas of the node scored last; NaN where unknown. */
+  get sigmas(): Float64Array {
+    return this.#counter.sigmas;
   }
 
   /**
@@ -32,11 +45,48 @@ export class StrengthScorer {
    * @returns Strength in multiples of the alert threshold, 0 and up; NaN = too little is known.
    */
   score(node: number, rows: Float32Array, offset: number): number {
+    const votes = this.#counter.count(node, rows, offset);
+    const tick = this.#ticks[node] as number;
+    this.#ticks[node] = tick + 1;
+    const strength = Math.max(this.#strength(votes), this.#unheardOf());
+    if (this.#model.exhaustible.length === 0) return strength;
+    this.#watch.update(node, rows.subarray(offset, offset + this.#model.metricNames.length), tick);
+    return Math.max(strength, this.#exhaustion(node));
+  }
+
+  #strength(votes: number): number {
     const { forest, forestFloor, alertStrength } = this.#model;
-    const votes = this.counter.count(node, rows, offset);
     if (!(votes >= DETECTOR.leastVotes)) return strengthOf(votes, 0, forestFloor);
-    scoreIsolationForest(forest, this.counter.votes, this.#forestScore);
+    scoreIsolationForest(forest, this.#counter.votes, this.#forestScore);
     return strengthOf(votes, this.#forestScore[0] as number, forestFloor) / alertStrength;
+  }
+
+  /** One metric alone, further out than any machine has ever been. */
+  #unheardOf(): number {
+    const multiple = this.#counter.unheardOf / DETECTOR.unheardOfMultiple;
+    return multiple >= 1 ? multiple : 0;
+  }
+
+  /** Strongest verdict of the watch; its metric is named by as many sigmas as make it stand out. */
+  #exhaustion(node: number): number {
+    let strongest = 0;
+    for (let i = 0; i < this.#model.exhaustible.length; i++) {
+      const verdict = this.#watch.verdict(node, i);
+      const metric = this.#model.exhaustible[i] as number;
+      const sigma = this.#counter.sigmas[metric] as number;
+      if (verdict > 0 && !(sigma > DETECTOR.voteFromSigmas * verdict)) {
+        this.#counter.sigmas[metric] = DETECTOR.voteFromSigmas * verdict;
+      }
+      strongest = Math.max(strongest, verdict);
+    }
+    return strongest;
+  }
+
+  /** Forgets a node's past. */
+  reset(node: number): void {
+    this.#counter.reset(node);
+    this.#watch.reset(node);
+    this.#ticks[node] = 0;
   }
 }
 

@@ -1,9 +1,10 @@
 import type { UnknownReason } from '#domain';
 
+import type { ExhaustionModel } from './exhaustion.ts';
 import type { IsolationForest } from './isolation-forest.ts';
 
 /** What the detector learned from quiet operation; how it works is fixed in `config.ts`. */
-export interface AnomalyModel {
+export interface AnomalyModel extends ExhaustionModel {
   /** In the order of the columns that it scores. */
   readonly metricNames: readonly string[];
   /** Seconds between two samples. */
@@ -12,6 +13,8 @@ export interface AnomalyModel {
   readonly scales: Float64Array;
   /** Shape `[metrics]`, in the metric's unit: third largest deviation of a typical training day. */
   readonly dailyExtremes: Float64Array;
+  /** Shape `[metrics]`, in the metric's unit: largest deviation of all training; `Number.MAX_VALUE` = not known. */
+  readonly largestDeviations: Float64Array;
   /** Grown over the votes of the training span. */
   readonly forest: IsolationForest;
   /** Forest score up to which a row of votes is nothing new. */

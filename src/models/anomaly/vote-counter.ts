@@ -8,6 +8,8 @@ export interface VoteModel {
   readonly stepSeconds: number;
   readonly scales: Float64Array;
   readonly dailyExtremes: Float64Array;
+  /** Shape `[metrics]`, in the metric's unit: the largest deviation of all training; `Number.MAX_VALUE` = not known. */
+  readonly largestDeviations: Float64Array;
 }
 
 /**
@@ -33,6 +35,8 @@ export class VoteCounter {
   readonly votes: Float32Array;
   /** Metrics that were judged for the node counted last. */
   judged = 0;
+  /** Largest deviation of the node counted last, in multiples of its metric's largest in training. */
+  unheardOf = 0;
 
   constructor(model: VoteModel, nodeCount: number) {
     this.#model = model;
@@ -77,11 +81,12 @@ export class VoteCounter {
     }
     this.#ticks[node] = tick + 1;
     this.judged = 0;
+    this.unheardOf = 0;
     let sum = 0;
     let strongest = 0;
     for (let metric = 0; metric < this.#metricCount; metric++) {
       const value = rows[offset + metric] as number;
-      const sigma = Number.isNaN(value) ? Number.NaN : this.#judge(first + metric, metric, value, block);
+      const sigma = Number.isNaN(value) ? Number.NaN : this.#judge(first, metric, value, block);
       if (!Number.isNaN(value)) this.#medians.push(first + metric, value, tick);
       if (!Number.isNaN(sigma)) this.judged++;
       const vote = voteOf(Math.abs(sigma));
@@ -93,11 +98,14 @@ export class VoteCounter {
     return this.judged === 0 ? Number.NaN : sum - DETECTOR.strongestVoteDiscount * strongest;
   }
 
-  #judge(column: number, metric: number, value: number, block: number): number {
+  #judge(first: number, metric: number, value: number, block: number): number {
+    const column = first + metric;
     if (this.#medians.count(column) < this.#spans.minHistory) return Number.NaN;
     const deviation = value - this.#medians.median(column);
     const remembered = this.#extremes.third(column, block) / DETECTOR.memorySigmas;
     this.#extremes.push(column, block, Math.abs(deviation));
+    const multiple = Math.abs(deviation) / (this.#model.largestDeviations[metric] as number);
+    if (multiple > this.unheardOf) this.unheardOf = multiple;
     return deviation / Math.max(this.#model.scales[metric] as number, remembered);
   }
 }
