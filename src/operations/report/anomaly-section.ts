@@ -49,6 +49,7 @@ function timelineFigure(timeline: AnomalyTimeline): Markup {
   const x = linearScale([0, steps], [frame.left, frame.right]);
   const y = linearScale(yDomain, [frame.bottom - STRIP - 4, frame.top + STRIP + 4]);
   const score = { x: thinned.x, y: thinned.y.map((value) => Math.min(value, yDomain[1])) };
+  const isCut = thinned.y.some((value) => value > yDomain[1]);
   const level = y(timeline.alertScore);
   const { labelled, alarms } = timeline;
   return figure(`${timeline.machine}: how unusual each sample is`, [
@@ -63,7 +64,7 @@ function timelineFigure(timeline: AnomalyTimeline): Markup {
     ]),
     legend([
       { label: 'labelled incident, never shown to the model (top)', className: 'incident' },
-      { label: 'score', className: 'anomaly' },
+      { label: isCut ? 'score, cut off at the top' : 'score', className: 'anomaly' },
       { label: 'alarm level', className: 'threshold' },
       { label: 'alarm (bottom)', className: 'alarm' },
     ]),

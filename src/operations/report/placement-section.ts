@@ -26,7 +26,7 @@ export function placementVerdicts(report: SimulateReport): Markup {
 export function placementSection(report: SimulateReport): Markup {
   return join([
     paragraph(
-      'Every policy places the same pods, with the same real load curves, on the same nodes. Lower is better in every column. Below each number: its 95 % interval over the seeds.',
+      'Every policy places the same pods, with the same real load curves, on the same nodes. Lower is better in every measure. Below each number: its 95 % interval over the seeds.',
     ),
     policyTable(report),
     objectiveChart(report),

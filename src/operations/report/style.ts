@@ -25,7 +25,7 @@ a { color: var(--forecast); } nav { display: flex; flex-wrap: wrap; gap: 4px 20p
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 13.5px; }
 th, td { border-bottom: 1px solid var(--line); padding: 6px 7px; text-align: left; vertical-align: top; white-space: nowrap; font-weight: 400; }
 thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; white-space: normal; min-width: 6em; }
-th.number, td.number { text-align: right; } td small, th small { display: block; white-space: pre-line; color: var(--soft); font-size: 11.5px; font-weight: 400; }
+th.number, td.number { text-align: right; } td small, th small { display: block; white-space: pre; color: var(--soft); font-size: 11.5px; font-weight: 400; }
 tr.own { background: var(--panel); } tr.own > * { font-weight: 650; } tr.ceiling > * { color: var(--soft); font-style: italic; }
 details { margin: 8px 0; } summary { cursor: pointer; color: var(--soft); width: fit-content; }
 figure { margin: 24px 0; overflow-x: auto; } figcaption { font-weight: 600; margin-bottom: 6px; }
