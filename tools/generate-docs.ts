@@ -86,7 +86,8 @@ function renderErrors(): string {
       ({ code, message, hint }) =>
         `## ${code}\n\n${sentence(message)}${hint === '' ? '' : `\n\n**What to do.** ${sentence(hint)}`}`,
     );
-  const intro = 'Codes are stable: scripts may compare them. `...` stands for what the message fills in.';
+  const intro =
+    'Codes are stable: scripts may compare them. `‹name›` or `...` stands for what the message fills in.';
   return [GENERATED, '# Errors', intro, ...sections].join('\n\n');
 }
 
@@ -116,9 +117,17 @@ function quoted(body: string): string {
   const match = QUOTED.exec(body);
   const raw = match?.[1] ?? match?.[2] ?? match?.[3] ?? '';
   return raw
-    .replace(/\$\{[^}]*\}/g, '...')
+    .replace(/\$\{([^}]*)\}/g, (_, expression: string) => placeholder(expression))
+    .replace(/\.{4,}/g, '...')
     .replaceAll("\\'", "'")
     .replaceAll('<', '\\<');
+}
+
+/** `file` and `options.model` say what is filled in; other expressions do not. */
+function placeholder(expression: string): string {
+  const name = /^(?:\w+\.)*(\w+)$/.exec(expression)?.[1];
+  if (name === undefined) return '...';
+  return `‹${name.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase()}›`;
 }
 
 function sentence(raw: string): string {
