@@ -12,4 +12,4 @@ for name in "${names[@]}"; do
   printf 'bench: %s\n' "$name" >&2
   node_modules/node/bin/node --disable-warning=ExperimentalWarning "test/bench/$name.bench.ts"
 done
-node_modules/.bin/prettier --write --log-level warn docs/reference
+

@@ -1,5 +1,5 @@
 /** A cell: text stands left, numbers are formatted by the column and stand right. */
-export type Cell = string | number | undefined;
+type Cell = string | number | undefined;
 
 export interface Column<Row> {
   /** Upper case, with the unit: `P99 CPU (%)`. */

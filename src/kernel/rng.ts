@@ -10,8 +10,6 @@ export interface Rng {
   shuffle<T extends { length: number; [index: number]: unknown }>(items: T): T;
   /** An independent stream for one purpose: drawing from it never disturbs this one. */
   fork(purpose: string): Rng;
-  /** The internal state, four 32-bit words: restores the stream exactly through `restoreRng`. */
-  state(): readonly [number, number, number, number];
 }
 
 /** FNV-1a, 32 bits: spreads names into seeds and stable buckets. */
@@ -42,14 +40,10 @@ function splitMix32(seed: number): () => number {
  */
 export function createRng(seed: number): Rng {
   const mix = splitMix32(seed);
-  const rng = restoreRng([mix(), mix(), mix(), 1], seed);
-  for (let i = 0; i < 12; i++) rng.next();
-  return rng;
-}
-
-/** Continues a stream from `Rng.state()`; `seed` only matters to later forks. */
-export function restoreRng(state: readonly [number, number, number, number], seed = 0): Rng {
-  let [a, b, c, counter] = state;
+  let a = mix();
+  let b = mix();
+  let c = mix();
+  let counter = 1;
   const next32 = (): number => {
     const t = (((a + b) | 0) + counter) | 0;
     counter = (counter + 1) | 0;
@@ -74,7 +68,8 @@ export function restoreRng(state: readonly [number, number, number, number], see
       return items;
     },
     fork: (purpose) => createRng((seed ^ hashText(purpose)) >>> 0),
-    state: () => [a, b, c, counter],
   };
+  // The first outputs still show the seed.
+  for (let i = 0; i < 12; i++) rng.next();
   return rng;
 }

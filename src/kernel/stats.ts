@@ -79,7 +79,7 @@ export function bootstrapInterval(
 }
 
 /** Ranks from 1, ties share their mean rank. */
-export function ranks(values: Numbers): Float64Array {
+function ranks(values: Numbers): Float64Array {
   const order = Int32Array.from({ length: values.length }, (_, i) => i).sort(
     (a, b) => (values[a] as number) - (values[b] as number),
   );
@@ -94,7 +94,7 @@ export function ranks(values: Numbers): Float64Array {
 }
 
 /** Pearson correlation; NaN where one side is constant. */
-export function pearson(a: Numbers, b: Numbers): number {
+function pearson(a: Numbers, b: Numbers): number {
   const meanA = mean(a);
   const meanB = mean(b);
   let cross = 0;

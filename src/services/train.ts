@@ -9,11 +9,7 @@ import type { ModelMetadata, ModelVersion, PlacementCurves } from '#training';
 import { registryHome } from './models.ts';
 
 /** What is trained, in the order in which one model may use another. */
-export const TRAINING_ORDER = [
-  'load-forecast',
-  'node-anomaly',
-  'placement',
-] as const satisfies readonly ModelName[];
+const TRAINING_ORDER = ['load-forecast', 'node-anomaly', 'placement'] as const satisfies readonly ModelName[];
 
 export interface TrainOptions {
   readonly models: readonly ModelName[];

@@ -39,7 +39,7 @@ export function controlPlaneMissing(): string | false {
 }
 
 /** Builds the binaries when the cache has none for this go.sum; minutes the first time. */
-export function buildControlPlane(): string {
+function buildControlPlane(): string {
   return execFileSync(join(pluginFolder, 'build.sh'), ['control-plane'], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],

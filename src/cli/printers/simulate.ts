@@ -17,7 +17,7 @@ const COLUMNS: readonly Column<PolicySummary>[] = [
 ];
 
 /** `[1.20, 3.40]`, or `-` when one seed gives no interval. */
-export function formatInterval([low, high]: readonly [number, number], digits: number): string {
+function formatInterval([low, high]: readonly [number, number], digits: number): string {
   return Number.isFinite(low) && Number.isFinite(high)
     ? `[${low.toFixed(digits)}, ${high.toFixed(digits)}]`
     : '-';
@@ -30,7 +30,7 @@ export function printSimulation(report: SimulateReport): string {
 }
 
 /** What the comparison shows, in sentences that also say when nothing is shown. */
-export function describeVerdicts(report: SimulateReport): string {
+function describeVerdicts(report: SimulateReport): string {
   const verdicts = [report.versusBest, report.versusRandom]
     .filter((verdict) => verdict !== undefined)
     .map((verdict) => `${describeVerdict(report.subject, verdict)}\n`);
