@@ -6,7 +6,7 @@ import type { Progress } from '#kernel/progress';
 import { createRng } from '#kernel/rng';
 import type { Rng } from '#kernel/rng';
 import { DAY_SECONDS } from '#kernel/units';
-import { AlertState, fitAnomalyModel, StrengthScorer } from '#models/anomaly';
+import { AlertState, fitAnomalyModel, scoreHistory } from '#models/anomaly';
 
 import { countAlarms, measuresOf, poolCounts } from './anomaly-measures.ts';
 import type { AlarmCounts, AlarmMeasures } from './anomaly-measures.ts';
@@ -20,6 +20,8 @@ export interface EvaluateAnomalyOptions {
   /** Folder of machines (`step, split, label, m00...`); the sample in the repository when absent. */
   readonly dataDirectory?: string;
   readonly seed: number;
+  /** Names of the machines to judge; all when absent. */
+  readonly only?: readonly string[];
   /** Seconds between two steps; default 60. */
   readonly stepSeconds?: number;
   readonly progress: Progress;
@@ -51,7 +53,8 @@ const RANDOM_DRAWS = 100;
  * @throws MlschedError of `readAnomalyMachines`; `MLS_MODELS_ANOMALY_DATA` where a training span is too short.
  */
 export async function evaluateAnomaly(options: EvaluateAnomalyOptions): Promise<AnomalyReport> {
-  const machines = await readAnomalyMachines(options.dataDirectory ?? SAMPLE);
+  const all = await readAnomalyMachines(options.dataDirectory ?? SAMPLE);
+  const machines = all.filter(({ machine }) => options.only?.includes(machine) ?? true);
   const stepSeconds = options.stepSeconds ?? 60;
   const judged = machines.map((machine, done) => {
     options.progress.report(done, machines.length, machine.machine);
@@ -92,16 +95,18 @@ function judgeMachine(machine: AnomalyMachine, seed: number, stepSeconds: number
   };
 }
 
-/** Our alarms over the test span, one step after another; the detector starts it without any history. */
+/** Strength of each test step in multiples of the alert threshold; the detector starts without any history. */
+export function scoreOurs(machine: AnomalyMachine, seed: number, stepSeconds: number): Float64Array {
+  const { metricNames, train, test } = machine;
+  const model = fitAnomalyModel([{ rows: train }], { metricNames, stepSeconds, seed });
+  return scoreHistory(model, test);
+}
+
 function detectOurs(machine: AnomalyMachine, seed: number, stepSeconds: number): Uint8Array {
-  const { metricNames, test, testSteps } = machine;
-  const model = fitAnomalyModel([{ rows: machine.train }], { metricNames, stepSeconds, seed });
-  const scorer = new StrengthScorer(model, 1);
   const state = new AlertState(1);
-  return Uint8Array.from({ length: testSteps }, (_, step) => {
-    const strength = scorer.score(0, test, step * metricNames.length);
-    return state.update(0, strength) === 'alert' ? 1 : 0;
-  });
+  return Uint8Array.from(scoreOurs(machine, seed, stepSeconds), (strength) =>
+    state.update(0, strength) === 'alert' ? 1 : 0,
+  );
 }
 
 /**

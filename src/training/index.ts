@@ -44,3 +44,7 @@ export type { TrainAnomalyOptions, TrainAnomalyReport } from './train-anomaly.ts
 export { traceAnomaly } from './trace-anomaly.ts';
 export type { AnomalyTrace } from './trace-anomaly.ts';
 export { traceDecision } from './trace-decision.ts';
+export { drawAnomalyCurve } from './anomaly-curve.ts';
+export type { AnomalyCurve, CurvePoint } from './anomaly-curve.ts';
+export { runFaultTrial } from './anomaly-fault-trial.ts';
+export type { FaultOutcome, FaultTrial } from './anomaly-fault-trial.ts';

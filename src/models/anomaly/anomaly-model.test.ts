@@ -171,6 +171,15 @@ test('a constant metric scores, and its first change shows', () => {
   assert.ok(health.kind === 'scored' && health.contributions.some(({ metric }) => metric === 'network'));
 });
 
+test('samples that come faster need as much time, not as few samples, before they are judged', () => {
+  const fast = createHealthMonitor(model, { nodeCount: 1, stepSeconds: 60 });
+  const rows = quietRows(40, 61);
+  for (let step = 0; step < 20; step++) fast.update(rows.slice(step * 4, step * 4 + 4));
+  assert.equal(fast.level(0), 'unknown');
+  for (let step = 20; step < 40; step++) fast.update(rows.slice(step * 4, step * 4 + 4));
+  assert.notEqual(fast.level(0), 'unknown');
+});
+
 test('a reset node starts again without a past', () => {
   const monitor = createHealthMonitor(model, { nodeCount: 2 });
   const rows = quietRows(50, 51);

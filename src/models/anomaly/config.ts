@@ -41,7 +41,9 @@ export const DETECTOR = {
   /** Alerts closer than this are one incident. */
   incidentGapSeconds: 1800,
   /** The global sensitivity: multiple of the training strength at which an alert opens. */
-  alertMultiple: 7,
+  alertMultiple: 8.5,
+  /** The same where a budget of incidents holds the threshold up. */
+  budgetedMultiple: 5,
   /** Something that fills up: line through means of quarter hours over two hours. */
   riseBlockSeconds: 900,
   riseBlocks: 8,
@@ -65,7 +67,7 @@ export const DETECTOR = {
   /** Quiet samples after which an alert closes. */
   quietSamples: 10,
   /** Share of the threshold from which a node is suspect. */
-  suspectRatio: 2 / 7,
+  suspectRatio: 0.25,
 } as const;
 
 export const NODE_ANOMALY_SCHEMA = '1';

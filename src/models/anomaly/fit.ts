@@ -81,10 +81,7 @@ export function fitAnomalyModel(spans: readonly TrainingSpan[], options: FitOpti
     largestRises: learnRises(usable, options.stepSeconds, exhaustible, metricCount),
     forest,
     forestFloor,
-    alertStrength: Math.max(
-      DETECTOR.alertMultiple * restlessness(strengths),
-      budgetStrength(strengths, options),
-    ),
+    alertStrength: alertStrengthOf(strengths, options),
   };
 }
 
@@ -198,16 +195,23 @@ function mediansOver(parts: readonly Float64Array[]): Float64Array {
   );
 }
 
+/** Strength at which an alert opens: the global sensitivity, or a gentler one that a budget holds up. */
+function alertStrengthOf(strengths: readonly Float64Array[], options: FitOptions): number {
+  const level = restlessness(strengths);
+  return options.incidentsPerNodeMonth === undefined
+    ? DETECTOR.alertMultiple * level
+    : Math.max(DETECTOR.budgetedMultiple * level, budgetStrength(strengths, options));
+}
+
 /** How strong a machine's evidence gets in ordinary times; the median over the machines. */
 function restlessness(strengths: readonly Float64Array[]): number {
   const levels = strengths.map((part) => quantile(part, DETECTOR.trainStrengthQuantile));
   return Math.max(quantile(levels, 0.5), DETECTOR.trainStrengthLeast);
 }
 
-/** Strength that the training spans exceed in no more incidents than the budget allows; 0 without a budget. */
+/** Strength that the training spans exceed in no more incidents than the budget allows. */
 function budgetStrength(strengths: readonly Float64Array[], options: FitOptions): number {
-  const { incidentsPerNodeMonth, stepSeconds } = options;
-  if (incidentsPerNodeMonth === undefined) return 0;
+  const { incidentsPerNodeMonth = 0, stepSeconds } = options;
   const gap = DETECTOR.incidentGapSeconds / stepSeconds;
   const peaks = strengths.flatMap((part) => episodePeaks(part, gap)).sort((a, b) => b - a);
   const steps = strengths.reduce((sum, part) => sum + part.length, 0);

@@ -12,6 +12,11 @@ export interface HealthMonitorOptions {
    * know are ignored; those it misses count as unknown.
    */
   readonly metricNames?: readonly string[];
+  /**
+   * Seconds between two samples; the model's own step when absent. Spans of time keep their length. Samples much
+   * finer than those of training are noisier: train on history of the same step where there is one.
+   */
+  readonly stepSeconds?: number;
 }
 
 /** Judges the health of all nodes of a cluster, scrape by scrape. */
@@ -80,7 +85,8 @@ class Monitor implements HealthMonitor {
   readonly #sigmas: Float32Array;
   readonly #row: Float32Array;
 
-  constructor(model: AnomalyModel, { nodeCount, metricNames = model.metricNames }: HealthMonitorOptions) {
+  constructor(model: AnomalyModel, options: HealthMonitorOptions) {
+    const { nodeCount, metricNames = model.metricNames, stepSeconds = model.stepSeconds } = options;
     const metricCount = model.metricNames.length;
     this.nodeCount = nodeCount;
     this.healthRatios = new Float64Array(nodeCount).fill(Number.NaN);
@@ -89,7 +95,7 @@ class Monitor implements HealthMonitor {
     this.#columns = Int32Array.from(model.metricNames, (name) => metricNames.indexOf(name));
     const found = this.#columns.filter((column) => column >= 0).length;
     this.#isSchemaUsable = found >= MIN_KNOWN_RATIO * metricCount && found > 0;
-    this.#scorer = new StrengthScorer(model, nodeCount);
+    this.#scorer = new StrengthScorer({ ...model, stepSeconds }, nodeCount);
     this.#alerts = new AlertState(nodeCount);
     this.#levels = Array.from({ length: nodeCount }, () => 'normal' as const);
     this.#reasons = Array.from({ length: nodeCount }, () =>

@@ -13,5 +13,5 @@ export { fitPrincipalComponents, scorePrincipalComponents } from './principal-co
 export type { PrincipalComponents } from './principal-components.ts';
 export { fitRobustScale, scoreRobustZ } from './robust-scale.ts';
 export type { RobustScale } from './robust-scale.ts';
-export { scoreHistory, scoreSigmas, StrengthScorer } from './strength.ts';
+export { scoreHistory, scoreSigmas } from './strength.ts';
 export type { AnomalyModel, Contribution, HealthLevel, NodeHealth } from './types.ts';
