@@ -14,7 +14,7 @@ export const RIVAL_NAMES = ['isolation-forest', 'robust-z', 'pca'] as const;
 export type RivalName = (typeof RIVAL_NAMES)[number];
 
 /** Share of the training steps that a rival's threshold leaves unalarmed. */
-export const RIVAL_QUANTILE = 0.995;
+const RIVAL_QUANTILE = 0.995;
 
 /** Scores of both spans; higher is worse. */
 export interface SpanScores {

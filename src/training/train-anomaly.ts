@@ -32,7 +32,7 @@ export interface TrainAnomalyReport {
 }
 
 /** Metrics of a model for nodes of which only the load is known, in the order of its columns. */
-export const LOAD_METRICS = ['cpu', 'memory'] as const;
+const LOAD_METRICS = ['cpu', 'memory'] as const;
 /** Memory leaks; CPU that is full is only busy. */
 const EXHAUSTIBLE: ReadonlySet<string> = new Set(['memory']);
 
@@ -125,7 +125,7 @@ function stepOf(timesMs: Float64Array): number {
 }
 
 /** Shape `[steps, 2]`: CPU and memory on a regular grid, NaN in gaps. */
-export function loadRows(raw: RawLoadSeries, stepSeconds: number): Float32Array {
+function loadRows(raw: RawLoadSeries, stepSeconds: number): Float32Array {
   const { values, length } = resampleLoad(raw, stepSeconds);
   const rows = new Float32Array(length * LOAD_METRICS.length).fill(Number.NaN);
   for (const [column, target] of LOAD_METRICS.entries()) {
