@@ -56,7 +56,7 @@ export interface SimulationResult {
   readonly scenario: string;
   readonly seed: number;
   readonly parts: ObjectiveParts;
-  /** The fixed objective of DESIGN section 5. */
+  /** The fixed objective of docs/explanation/how-results-are-judged.md. */
   readonly objective: number;
   /** Wall-clock time of a decision, 99th percentile, microseconds. */
   readonly decisionMicrosP99: number;

@@ -33,7 +33,7 @@ export interface AnomalyResult extends AlarmMeasures {
   readonly model: AnomalyDetector;
 }
 
-/** The answer of `mlsched evaluate anomaly` (DESIGN section 4). */
+/** The answer of `mlsched evaluate anomaly` (docs/reference/cli.md). */
 export interface AnomalyReport {
   readonly results: readonly AnomalyResult[];
   /** Over all machines: counts are added up before ratios are taken. */

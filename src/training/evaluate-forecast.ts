@@ -14,7 +14,7 @@ import { createForecastTrainer, type ForecastTrainer } from './forecast-trainer.
 export type ForecastProtocol = 'time' | 'machines';
 
 export interface EvaluateForecastOptions {
-  /** Folder of load Parquet files, see data/README.md. */
+  /** Folder of load Parquet files, see docs/reference/data-formats.md. */
   readonly dataDirectory: string;
   /** Ignored with `artefact`. @defaultValue 'time' */
   readonly protocol?: ForecastProtocol;
@@ -44,7 +44,7 @@ export interface ForecastEvaluation {
 const FOLDS = 5;
 
 /**
- * Judges the load forecast as DESIGN section 5 says: 5-minute means at 5-minute steps, 5 / 15 / 30 / 60 minutes
+ * Judges the load forecast as docs/explanation/how-results-are-judged.md says: 5-minute means at 5-minute steps, 5 / 15 / 30 / 60 minutes
  * ahead, beside the last value, the same time yesterday and the mean of the last hour, on the same rows.
  *
  * Both protocols judge the last 15 % of each machine. `time` trains on the first 85 % of all machines (70 % to fit, 15 % to

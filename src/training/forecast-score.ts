@@ -4,7 +4,7 @@ import { bootstrapInterval, median } from '#kernel/stats';
 
 import { FORECAST_MODELS, type ForecastModelName } from './forecast-rivals.ts';
 
-/** One line of the result: DESIGN's contract and some more. */
+/** One line of the result: the contract's fields and some more. */
 export interface ForecastResult {
   readonly target: LoadTarget;
   readonly horizonMinutes: HorizonMinutes;

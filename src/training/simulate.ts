@@ -38,7 +38,7 @@ export interface SimulateOptions {
   readonly progress: Progress;
 }
 
-/** The answer of `mlsched simulate` (DESIGN section 4), with what the report needs beside it. */
+/** The answer of `mlsched simulate` (docs/reference/cli.md), with what the report needs beside it. */
 export interface SimulateReport extends SimulationComparison {
   readonly scenario: string;
   readonly description: string;

@@ -9,7 +9,7 @@ import { createScoreBoards, type ForecastResult } from './forecast-score.ts';
 import { createForecastTrainer } from './forecast-trainer.ts';
 
 export interface TrainForecastOptions {
-  /** Folder of load Parquet files, see data/README.md. */
+  /** Folder of load Parquet files, see docs/reference/data-formats.md. */
   readonly dataDirectory: string;
   /** @defaultValue 'full' */
   readonly budget?: ForecastBudget;
