@@ -4,6 +4,12 @@ import { MODEL_NAMES } from '#domain';
 import type { ModelArtefact, ModelName } from '#domain';
 import { isMlschedError } from '#kernel/errors';
 import { loadModelFolder, openFileRegistry } from '#training';
+import type { ModelRegistry } from '#training';
+
+/** Where a remark to the person goes. */
+interface Reporter {
+  note(line: string): void;
+}
 
 /** Where the embedded registry stands below the state directory. */
 export function registryHome(stateDirectory: string): string {
@@ -15,27 +21,19 @@ export function registryHome(stateDirectory: string): string {
  *
  * @param reference - Alias or version.
  * @param policies - Nothing is loaded when none of them is ours.
- * @returns The models there are; a policy re-weights the parts whose model is missing.
+ * @throws MlschedError `MLS_TRAINING_MODEL_NOT_FOUND` for a reference other than `champion`, `MLS_TRAINING_MODEL_CORRUPT`.
  */
 export async function loadPolicyModels(
   stateDirectory: string,
   reference: string,
   policies: readonly string[] | 'all',
-  reporter: { note(line: string): void },
+  reporter: Reporter,
 ): Promise<Map<string, ModelArtefact>> {
   const artefacts = new Map<string, ModelArtefact>();
   if (policies !== 'all' && !policies.some((name) => name.startsWith('mlsched'))) return artefacts;
   const registry = openFileRegistry({ home: registryHome(stateDirectory) });
   for (const name of MODEL_NAMES) {
-    try {
-      const { artefact } = await registry.load(name, reference);
-      artefacts.set(name, artefact);
-    } catch (error) {
-      if (!isMlschedError(error) || error.code !== 'MLS_TRAINING_MODEL_NOT_FOUND') throw error;
-      reporter.note(
-        `WARNING no ${name} model ${reference} in the registry: run 'mlsched train all' first, or mlsched scores without it`,
-      );
-    }
+    artefacts.set(name, await loadOrStarter(registry, name, reference, reporter));
   }
   return artefacts;
 }
@@ -49,6 +47,7 @@ export async function loadModel(
   stateDirectory: string,
   model: ModelName,
   reference: string,
+  reporter: Reporter,
 ): Promise<ModelArtefact> {
   const isFolder = await stat(reference).then(
     (found) => found.isDirectory(),
@@ -56,6 +55,29 @@ export async function loadModel(
   );
   if (isFolder) return (await loadModelFolder(reference)).artefact;
   const registry = openFileRegistry({ home: registryHome(stateDirectory) });
+  return loadOrStarter(registry, model, reference, reporter);
+}
+
+/** Models that come with the product, for clusters without a history of their own. */
+const STARTER_MODELS = join(import.meta.dirname, '../../data/starter-models');
+const CHAMPION = 'champion';
+
+/** The registered model; as long as nothing was ever made champion, the starter model takes its place. */
+async function loadOrStarter(
+  registry: ModelRegistry,
+  model: ModelName,
+  reference: string,
+  reporter: Reporter,
+): Promise<ModelArtefact> {
   const version = /^\d+$/.test(reference) ? Number(reference) : reference;
-  return (await registry.load(model, version)).artefact;
+  try {
+    return (await registry.load(model, version)).artefact;
+  } catch (error) {
+    const isMissing = isMlschedError(error) && error.code === 'MLS_TRAINING_MODEL_NOT_FOUND';
+    if (!isMissing || reference !== CHAMPION) throw error;
+    reporter.note(
+      `WARNING no ${model} was trained here yet: the starter model is used; 'mlsched train all' learns from your own data`,
+    );
+    return (await loadModelFolder(join(STARTER_MODELS, model))).artefact;
+  }
 }

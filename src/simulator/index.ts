@@ -11,6 +11,7 @@ export type { PreparedScenario } from './prepare.ts';
 export { runSimulation } from './run.ts';
 export { parseScenario } from './scenario.ts';
 export type { Scenario } from './scenario.ts';
+export { isInSplit } from './split.ts';
 export type { Split } from './split.ts';
 export { selectTraces } from './traces.ts';
 export type { CurveFamily, WorkloadTraces } from './traces.ts';

@@ -40,7 +40,7 @@ function forecastCommand() {
             const saved =
               options.model === undefined
                 ? {}
-                : { artefact: await loadModel(stateDirectory(), 'load-forecast', options.model) };
+                : { artefact: await loadModel(stateDirectory(), 'load-forecast', options.model, context) };
             const { seed, progress } = context;
             const evaluation = await evaluateForecast({
               dataDirectory: directory,
