@@ -2,13 +2,13 @@ import { parentPort, workerData } from 'node:worker_threads';
 
 import { readPlacementData } from '#collect';
 import type { ModelArtefact } from '#domain';
-import { isMlschedError, messageOf } from '#kernel/errors';
-import type { ErrorFields } from '#kernel/errors';
 
 import type { PlacementTrainingConfig } from './placement-config.ts';
 import { runPlacementLoop } from './placement-loop.ts';
 import type { TrainedPlacement } from './placement-loop.ts';
 import { loadScenario } from './simulate-scenarios.ts';
+import { packFailure } from './worker-failure.ts';
+import type { WorkerFailure } from './worker-failure.ts';
 
 /** What the worker is started with. */
 export interface PlacementWorkerData {
@@ -23,12 +23,7 @@ export interface PlacementWorkerData {
 export type PlacementWorkerMessage =
   | { readonly kind: 'progress'; readonly done: number; readonly total: number; readonly note: string }
   | { readonly kind: 'done'; readonly trained: TrainedPlacement }
-  | {
-      readonly kind: 'failed';
-      readonly code: string;
-      readonly message: string;
-      readonly fields: ErrorFields;
-    };
+  | WorkerFailure;
 
 const port = parentPort;
 if (port !== null) {
@@ -58,21 +53,6 @@ async function train(
     });
     return { kind: 'done', trained };
   } catch (error) {
-    return failure(error);
+    return packFailure(error, 'MLS_TRAINING_PLACEMENT');
   }
-}
-
-function failure(error: unknown): PlacementWorkerMessage {
-  const message = messageOf(error);
-  if (!isMlschedError(error)) {
-    const hint = error instanceof Error ? (error.stack ?? '') : '';
-    return { kind: 'failed', code: 'MLS_TRAINING_PLACEMENT', message, fields: { kind: 'internal', hint } };
-  }
-  const { code, kind, hint, details } = error;
-  return {
-    kind: 'failed',
-    code,
-    message,
-    fields: { kind, details, ...(hint === undefined ? {} : { hint }) },
-  };
 }

@@ -1,12 +1,12 @@
 import { workerData } from 'node:worker_threads';
 
 import type { ModelArtefact } from '#domain';
-import { isMlschedError, messageOf } from '#kernel/errors';
-import type { ErrorFields } from '#kernel/errors';
 import { prepareScenario, runSimulation } from '#simulator';
 import type { PreparedScenario, Scenario, SimulationResult, WorkloadTraces } from '#simulator';
 
 import { policyFactory } from './simulate-policies.ts';
+import { packFailure } from './worker-failure.ts';
+import type { WorkerFailure } from './worker-failure.ts';
 
 /** What each worker gets once. */
 export interface SimulateWorkerData {
@@ -24,14 +24,7 @@ export interface SimulateTask {
 }
 
 /** Errors lose their class and fields between threads, so they travel as data. */
-export type SimulateAnswer =
-  | { readonly kind: 'done'; readonly result: SimulationResult }
-  | {
-      readonly kind: 'failed';
-      readonly code: string;
-      readonly message: string;
-      readonly fields: ErrorFields;
-    };
+export type SimulateAnswer = { readonly kind: 'done'; readonly result: SimulationResult } | WorkerFailure;
 
 const shared = workerData as SimulateWorkerData;
 let prepared: PreparedScenario | undefined;
@@ -51,21 +44,6 @@ export function runTask(task: SimulateTask): SimulateAnswer {
     });
     return { kind: 'done', result };
   } catch (error) {
-    return failure(error);
+    return packFailure(error, 'MLS_TRAINING_SIMULATION');
   }
-}
-
-function failure(error: unknown): SimulateAnswer {
-  const message = messageOf(error);
-  if (!isMlschedError(error)) {
-    const hint = error instanceof Error ? (error.stack ?? '') : '';
-    return { kind: 'failed', code: 'MLS_TRAINING_SIMULATION', message, fields: { kind: 'internal', hint } };
-  }
-  const { code, kind, hint, details } = error;
-  return {
-    kind: 'failed',
-    code,
-    message,
-    fields: { kind, details, ...(hint === undefined ? {} : { hint }) },
-  };
 }
