@@ -62,9 +62,8 @@ function createContext(options: CommonOptions, display: ProgressDisplay): Comman
 function exitOnInterrupt(display: ProgressDisplay): void {
   process.once('SIGINT', () => {
     display.clear();
-    process.stderr.write('interrupted; what was finished is kept, and a re-run goes on from there\n');
-    // Worker threads end with the process; files are replaced whole, so none is half-written.
-    process.exit(EXIT_INTERRUPTED);
+    process.stderr.write('interrupted; files are replaced whole, so none is half-written\n');
+    void import('#native').then(({ exitAtOnce }) => exitAtOnce(EXIT_INTERRUPTED));
   });
 }
 

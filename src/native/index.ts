@@ -25,3 +25,4 @@ export type {
 } from './onnx/graph.ts';
 export { createSession, floatTensor, integerTensor } from './onnx/session.ts';
 export type { CreateSessionOptions, OnnxSession, OnnxTensor } from './onnx/session.ts';
+export { exitAtOnce } from './exit.ts';

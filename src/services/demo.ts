@@ -1,13 +1,12 @@
-import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { MODEL_NAMES } from '#domain';
 import type { ModelArtefact, ModelName } from '#domain';
 import { systemClock } from '#kernel/clock';
 import type { Progress } from '#kernel/progress';
 import { renderDemoReport } from '#operations';
 import type { DemoReport } from '#operations';
-import { sha256File, writeFileAtomic, writeJson } from '#platform/files';
+import { writeFileAtomic, writeJson } from '#platform/files';
 import {
   evaluateAnomaly,
   evaluateForecast,
@@ -17,6 +16,7 @@ import {
   traceDecision,
 } from '#training';
 import type { AnomalyReport, ForecastEvaluation, PlacementCurves, SimulateReport } from '#training';
+import { hashInputs } from './input-hash.ts';
 import { registryHome } from './models.ts';
 import { trainModels } from './train.ts';
 
@@ -59,7 +59,7 @@ export interface DemoResult {
  *   run, or one after an interruption, goes on from there.
  */
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
-  const key = await hashInputs(options);
+  const key = await hashInputs([options.dataRoot], [options.version, String(options.seed)]);
   const artefacts = await step(options, '1/5 train the three models', () => obtainModels(options, key));
   const forecast = await step(options, '2/5 judge the load forecast on the last 15 % of each machine', () =>
     judgeForecast(options, artefacts),
@@ -101,25 +101,6 @@ async function step<Result>(
 ): Promise<Result> {
   options.note(title);
   return work();
-}
-
-/** Data, code and seed: whatever changes one of them makes everything new. */
-async function hashInputs(options: DemoOptions): Promise<string> {
-  const hash = createHash('sha256').update(`${options.version} ${options.seed}`);
-  const source = join(import.meta.dirname, '..');
-  const files = [...(await listFiles(options.dataRoot)), ...(await listFiles(source))].filter(
-    (path) => path.endsWith('.parquet') || (path.endsWith('.ts') && !path.endsWith('.test.ts')),
-  );
-  for (const path of files) hash.update(`${relative(source, path)} ${await sha256File(path)}\n`);
-  return hash.digest('hex').slice(0, 16);
-}
-
-async function listFiles(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
 }
 
 /** Takes the models of an earlier run with the same inputs from the registry, and trains those that are missing. */

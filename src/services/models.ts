@@ -74,7 +74,9 @@ async function loadOrStarter(
     return (await registry.load(model, version)).artefact;
   } catch (error) {
     const isMissing = isMlschedError(error) && error.code === 'MLS_TRAINING_MODEL_NOT_FOUND';
-    if (!isMissing || reference !== CHAMPION) throw error;
+    // A champion that is named but not there was lost: that is no reason to use another model in silence.
+    const wasNamed = CHAMPION in (await registry.aliases(model));
+    if (!isMissing || reference !== CHAMPION || wasNamed) throw error;
     reporter.note(
       `WARNING no ${model} was trained here yet: the starter model is used; 'mlsched train all' learns from your own data`,
     );

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assessQuality, readLoadHistory } from '#collect';
 import type { ModelArtefact, ModelName } from '#domain';
@@ -6,6 +7,7 @@ import type { Progress } from '#kernel/progress';
 import { formatPercent } from '#kernel/units';
 import { openFileRegistry, trainAnomaly, trainForecast, trainPlacement } from '#training';
 import type { ModelMetadata, ModelVersion, PlacementCurves } from '#training';
+import { hashInputs } from './input-hash.ts';
 import { registryHome } from './models.ts';
 
 /** What is trained, in the order in which one model may use another. */
@@ -25,6 +27,8 @@ export interface TrainOptions {
   /** Train although the history is below the quality bar. */
   readonly isForced: boolean;
   readonly tags: Readonly<Record<string, string>>;
+  /** Alias that is pointed to the new versions; none is moved when absent. */
+  readonly alias?: string;
   readonly progress: Progress;
 }
 
@@ -42,7 +46,7 @@ interface Trained {
 }
 
 /**
- * Trains models, stores them in the embedded registry and points `champion` to them.
+ * Trains models, stores them in the embedded registry and points the alias to them.
  *
  * @throws MlschedError `MLS_SERVICES_QUALITY` when the history is below the bar and training was not forced; else as
  *   the training functions.
@@ -58,10 +62,16 @@ export async function trainModels(options: TrainOptions): Promise<TrainedVersion
     artefacts.set(model, artefact);
     const tags = { ...options.tags, budget: options.budget };
     const version = await registry.register(artefact, { ...metadata, tags });
-    await registry.setAlias(model, 'champion', version.version);
+    if (options.alias !== undefined) await registry.setAlias(model, options.alias, version.version);
+    await rm(checkpointRoot(options, model), { recursive: true, force: true });
     trained.push({ version, artefact, curves });
   }
   return trained;
+}
+
+/** Unfinished training of a model; removed once the model is stored. */
+function checkpointRoot({ stateDirectory }: TrainOptions, model: ModelName): string {
+  return join(stateDirectory, 'checkpoints', model);
 }
 
 type Trainer = (options: TrainOptions, artefacts: ReadonlyMap<string, ModelArtefact>) => Promise<Trained>;
@@ -85,14 +95,17 @@ const TRAINERS: Readonly<Record<ModelName, Trainer>> = {
     });
     return { artefact, metadata: { metrics, parameters: { seed } } };
   },
-  async placement({ placementRoot, budget, seed, progress, stateDirectory }, artefacts) {
+  async placement(options, artefacts) {
+    const { placementRoot, budget, seed, progress } = options;
+    // A checkpoint goes on only with what it was begun with.
+    const key = await hashInputs([placementRoot], [budget, String(seed)], artefacts.values());
     const { artefact, curves, convergedAtEpisode } = await trainPlacement({
       dataDirectory: placementRoot,
       budget,
       seed,
       progress,
       artefacts,
-      checkpointDirectory: join(stateDirectory, 'checkpoints', `placement-${budget}-${seed}`),
+      checkpointDirectory: join(checkpointRoot(options, 'placement'), key),
     });
     const metadata = {
       metrics: { convergedAtEpisode, bestEpisode: curves.bestEpisode },

@@ -1,6 +1,6 @@
 import { formatDuration } from '#kernel/units';
 import { createCommand, wholeNumber } from '../options.ts';
-import { dataRoot, stateDirectory } from '../locations.ts';
+import { dataDirectory, stateDirectory } from '../locations.ts';
 import { printDemo } from '../printers/demo.ts';
 import { runCommand } from '../run-command.ts';
 import { readVersions } from './version.ts';
@@ -20,7 +20,7 @@ export function demoCommand() {
             const { runDemo } = await import('#services/demo');
             const startedMs = performance.now();
             const result = await runDemo({
-              dataRoot: dataRoot(),
+              dataRoot: dataDirectory(undefined, 'placement', context),
               stateDirectory: stateDirectory(),
               version: readVersions().mlsched,
               seed: context.seed,

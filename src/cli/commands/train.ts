@@ -43,6 +43,7 @@ export function trainCommand() {
               seed: context.seed,
               isForced: options.force,
               tags: {},
+              alias: 'champion',
               progress: context.progress,
             });
             return { status: 'ok' as const, data: { models: trained.map(({ version }) => version) } };
