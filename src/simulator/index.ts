@@ -1,6 +1,5 @@
 export { findViewBreaches, watchPolicy } from './check-environment.ts';
 export { betaCdf } from './beta-distribution.ts';
-export { nearestName } from './nearest-name.ts';
 export { OBJECTIVE_TERMS, OBJECTIVE_WEIGHTS, objectiveOf, objectiveTerms } from './objective.ts';
 export type { ObjectiveTerm, ObjectiveWeights } from './objective.ts';
 export { BASELINE_POLICIES, findPolicy, ORACLE_POLICIES, ORACLE_POLICY } from './policies/registry.ts';

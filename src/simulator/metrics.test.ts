@@ -8,7 +8,6 @@ import { bindPod, createClusterState, pruneRecent, unbindPod } from './cluster-s
 import { createDepartures } from './departures.ts';
 import { createLatencyHistogram } from './latency.ts';
 import { observeFinish, observeWorkloads, recordScrape } from './metrics.ts';
-import { editDistance, nearestName } from './nearest-name.ts';
 import { aCluster, aPod } from './test-fixtures.ts';
 
 const spec = {
@@ -119,10 +118,4 @@ test('latency quantiles are within a bin of the truth', () => {
   const p99 = histogram.quantile(0.99);
   assert.ok(p99 >= 990 && p99 < 990 * 1.06 * 1.06, `${p99}`);
   assert.ok(Number.isNaN(createLatencyHistogram().quantile(0.5)));
-});
-
-test('the nearest name is the one with the fewest changes', () => {
-  assert.equal(editDistance('kitten', 'sitting'), 3);
-  assert.equal(nearestName('stok', ['random', 'stock', 'best-fit']), 'stock');
-  assert.equal(nearestName('x', []), '');
 });

@@ -1,10 +1,8 @@
-import { parse } from 'yaml';
 import { z } from 'zod';
 
-import { messageOf } from '#kernel/errors';
+import { parseConfig } from '#kernel/config';
 
 import { scenarioInvalid } from './errors.ts';
-import { nearestName } from './nearest-name.ts';
 
 const ratio = z.number().min(0).max(1);
 
@@ -109,41 +107,5 @@ export type Scenario = Readonly<z.output<typeof schema>>;
  *   known one.
  */
 export function parseScenario(text: string, label: string): Scenario {
-  const result = schema.safeParse(parseYaml(text, label));
-  if (result.success) return Object.freeze(result.data);
-  const issue = result.error.issues[0];
-  if (issue === undefined)
-    throw scenarioInvalid(label, 'is not valid', 'compare it with a built-in scenario');
-  const at = issue.path.join('.');
-  if (issue.code === 'unrecognized_keys') throw unknownKey(label, at, issue.keys[0] ?? '');
-  throw scenarioInvalid(label, `${at === '' ? 'file' : at}: ${issue.message}`, 'fix this key and run again');
-}
-
-function parseYaml(text: string, label: string): unknown {
-  try {
-    return parse(text);
-  } catch (error) {
-    throw scenarioInvalid(
-      label,
-      `is not YAML: ${messageOf(error)}`,
-      'check the indentation of the line named',
-    );
-  }
-}
-
-function unknownKey(label: string, at: string, key: string): Error {
-  const known = knownKeys(at);
-  const where = at === '' ? key : `${at}.${key}`;
-  return scenarioInvalid(label, `unknown key ${where}`, `did you mean ${nearestName(key, known)}?`);
-}
-
-function knownKeys(at: string): string[] {
-  const shapes: Record<string, object> = {
-    nodeGroups: nodeGroup.shape,
-    tracedNodes: tracedNodes.shape,
-    daemonSets: daemonSet.shape,
-    bursts: burst.shape,
-    failures: failure.shape,
-  };
-  return Object.keys(shapes[at.split('.')[0] ?? ''] ?? schema.shape);
+  return parseConfig(text, schema, ({ problem, hint }) => scenarioInvalid(label, problem, hint));
 }

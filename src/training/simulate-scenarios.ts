@@ -2,7 +2,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { MlschedError } from '#kernel/errors';
-import { nearestName, parseScenario } from '#simulator';
+import { nearestName } from '#kernel/nearest-name';
+import { parseScenario } from '#simulator';
 import type { Scenario } from '#simulator';
 
 const BUILT_IN = join(import.meta.dirname, '../simulator/scenarios');

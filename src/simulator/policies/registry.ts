@@ -1,5 +1,5 @@
 import { policyUnknown } from '../errors.ts';
-import { nearestName } from '../nearest-name.ts';
+import { nearestName } from '#kernel/nearest-name';
 import type { PolicyFactory } from '../types.ts';
 import { createBestFit } from './best-fit.ts';
 import { createCraneDynamic } from './crane-dynamic.ts';

@@ -1,0 +1,2 @@
+export { createHttpServer, listen } from './server.ts';
+export type { HttpServer, HttpServerOptions } from './server.ts';
