@@ -26,3 +26,4 @@ export {
   scoringMemoryBytes,
 } from './pod.ts';
 export type { PodSpec, QosClass } from './pod.ts';
+export type { ObservedNode, ObservedOwner, ObservedPod, ObservedTaint } from './observed.ts';
