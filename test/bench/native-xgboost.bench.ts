@@ -63,7 +63,7 @@ function compareTraining(rows: number, rounds: number, turns: number): TrainingT
   const batch = makeBatch(rows, 1);
   writeFileSync(join(folder, 'values'), new Uint8Array(batch.values.buffer));
   writeFileSync(join(folder, 'labels'), new Uint8Array(batch.labels.buffer));
-  const python = execFileSync('bash', [join(root, 'tools/python/setup-parity.sh')], {
+  const python = execFileSync('bash', [join(root, 'tools/python/setup-env.sh'), 'parity'], {
     encoding: 'utf8',
   }).trim();
   const request = {

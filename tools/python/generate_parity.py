@@ -1,6 +1,6 @@
 """Writes the goldens of the parity tests into test/fixtures/parity/.
 
-    "$(bash tools/python/setup-parity.sh)" tools/python/generate_parity.py
+    "$(bash tools/python/setup-env.sh parity)" tools/python/generate_parity.py
 
 The same versions (requirements-parity.txt) write the same bytes.
 """

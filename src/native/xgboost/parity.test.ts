@@ -91,10 +91,12 @@ for (const [name, parameters] of Object.entries(golden.cases)) {
 /** The oracle's Python; created when every test is required, otherwise used when it is there. */
 function findOracle(): { readonly python: string } | { readonly missing: string } {
   const isRequired = process.env['MLSCHED_REQUIRE_ALL'] === '1';
-  const script = join(root, 'tools/python/setup-parity.sh');
-  const found = spawnSync('bash', isRequired ? [script] : [script, '--find'], { encoding: 'utf8' });
+  const script = [join(root, 'tools/python/setup-env.sh'), 'parity'];
+  const found = spawnSync('bash', isRequired ? script : [...script, '--find'], { encoding: 'utf8' });
   if (found.status === 0) return { python: found.stdout.trim() };
-  return { missing: `no Python oracle; create it with: bash tools/python/setup-parity.sh ${found.stderr}` };
+  return {
+    missing: `no Python oracle; create it with: bash tools/python/setup-env.sh parity ${found.stderr}`,
+  };
 }
 
 const oracle = findOracle();
