@@ -7,14 +7,8 @@ import type { Progress } from '#kernel/progress';
 import { renderDemoReport } from '#operations';
 import type { DemoReport } from '#operations';
 import { writeFileAtomic, writeJson } from '#platform/files';
-import {
-  evaluateAnomaly,
-  evaluateForecast,
-  openFileRegistry,
-  simulate,
-  traceAnomaly,
-  traceDecision,
-} from '#training';
+import { openFileRegistry } from '#registry';
+import { evaluateAnomaly, evaluateForecast, simulate, traceAnomaly, traceDecision } from '#training';
 import type { AnomalyReport, ForecastEvaluation, PlacementCurves, SimulateReport } from '#training';
 import { hashInputs } from './input-hash.ts';
 import { registryHome } from './models.ts';

@@ -3,8 +3,8 @@ import { stat } from 'node:fs/promises';
 import { MODEL_NAMES } from '#domain';
 import type { ModelArtefact, ModelName } from '#domain';
 import { isMlschedError } from '#kernel/errors';
-import { loadModelFolder, openFileRegistry } from '#training';
-import type { ModelRegistry } from '#training';
+import { loadModelFolder, openFileRegistry } from '#registry';
+import type { ModelRegistry } from '#registry';
 
 /** Where a remark to the person goes. */
 interface Reporter {

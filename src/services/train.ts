@@ -5,8 +5,10 @@ import type { ModelArtefact, ModelName } from '#domain';
 import { MlschedError } from '#kernel/errors';
 import type { Progress } from '#kernel/progress';
 import { formatPercent } from '#kernel/units';
-import { openFileRegistry, trainAnomaly, trainForecast, trainPlacement } from '#training';
-import type { ModelMetadata, ModelVersion, PlacementCurves } from '#training';
+import { openFileRegistry } from '#registry';
+import type { ModelMetadata, ModelVersion } from '#registry';
+import { trainAnomaly, trainForecast, trainPlacement } from '#training';
+import type { PlacementCurves } from '#training';
 import { hashInputs } from './input-hash.ts';
 import { registryHome } from './models.ts';
 

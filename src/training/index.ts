@@ -3,24 +3,6 @@ export type { SimulateOptions, SimulateReport } from './simulate.ts';
 export type { Improvement, PolicySummary, Sensitivity, SimulationComparison } from './simulate-compare.ts';
 export { policyNames } from './simulate-policies.ts';
 export { listScenarios, loadScenario } from './simulate-scenarios.ts';
-export { DEFAULT_REGISTRY_HOME, loadModelFolder, openFileRegistry } from './registry.ts';
-export type { FileRegistryOptions } from './registry.ts';
-export { DEFAULT_RUNS_HOME, openFileTracker } from './run-tracker.ts';
-export type { FileTrackerOptions } from './run-tracker.ts';
-export type {
-  ActiveRun,
-  ExperimentTracker,
-  LoadedModel,
-  MetricPoint,
-  ModelMetadata,
-  ModelReference,
-  ModelRegistry,
-  ModelVersion,
-  RunOptions,
-  RunRecord,
-  RunStatus,
-  StoredFile,
-} from './registry-types.ts';
 export { ANOMALY_DETECTORS, evaluateAnomaly } from './evaluate-anomaly.ts';
 export type {
   AnomalyDetector,

@@ -1,4 +1,4 @@
-import type { ModelVersion } from '#training';
+import type { ModelVersion } from '#registry';
 import { renderTable } from '../table.ts';
 
 export function printTrained({ models }: { readonly models: readonly ModelVersion[] }): string {

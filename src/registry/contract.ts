@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 
 import type { ModelArtefact } from '#domain';
 
-import type { ExperimentTracker, ModelRegistry } from './registry-types.ts';
+import type { ExperimentTracker, ModelRegistry } from './types.ts';
 
 /** A fresh, empty place for one test. */
 export interface RegistryUnderTest {

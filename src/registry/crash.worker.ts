@@ -1,9 +1,9 @@
 /**
- * The victim of the registry's crash test: `registry-crash.worker.ts HOME`. Registers versions and moves the
+ * The victim of the registry's crash test: `crash.worker.ts HOME`. Registers versions and moves the
  * alias `champion` to each, for ever.
  */
-import { sampleArtefact } from './registry-contract.ts';
-import { openFileRegistry } from './registry.ts';
+import { sampleArtefact } from './contract.ts';
+import { openFileRegistry } from './file-registry.ts';
 
 const registry = openFileRegistry({ home: process.argv[2] ?? '' });
 for (let seed = 1; ; seed++) {

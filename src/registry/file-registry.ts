@@ -7,14 +7,8 @@ import { systemClock, type Clock } from '#kernel/clock';
 import { isMlschedError } from '#kernel/errors';
 import { readJson, sha256, writeFileAtomic, writeJson } from '#platform/files';
 
-import { metricInvalid, modelCorrupt, modelNotFound, nameInvalid } from './registry-errors.ts';
-import type {
-  LoadedModel,
-  ModelMetadata,
-  ModelReference,
-  ModelRegistry,
-  ModelVersion,
-} from './registry-types.ts';
+import { metricInvalid, modelCorrupt, modelNotFound, nameInvalid } from './errors.ts';
+import type { LoadedModel, ModelMetadata, ModelReference, ModelRegistry, ModelVersion } from './types.ts';
 
 export interface FileRegistryOptions {
   /** @defaultValue `.mlsched/models` under the current directory. */
@@ -23,7 +17,7 @@ export interface FileRegistryOptions {
   readonly clock?: Clock;
 }
 
-export const DEFAULT_REGISTRY_HOME = '.mlsched/models';
+const DEFAULT_REGISTRY_HOME = '.mlsched/models';
 
 const MANIFEST = 'manifest.json';
 const LATEST = 'latest';

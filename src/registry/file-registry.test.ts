@@ -8,9 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { createRng } from '#kernel/rng';
 
-import { describeRegistryContract, sampleArtefact } from './registry-contract.ts';
-import { loadModelFolder, openFileRegistry } from './registry.ts';
-import { openFileTracker } from './run-tracker.ts';
+import { describeRegistryContract, sampleArtefact } from './contract.ts';
+import { loadModelFolder, openFileRegistry } from './file-registry.ts';
+import { openFileTracker } from './file-tracker.ts';
 
 async function makeHome(t?: TestContext): Promise<string> {
   const home = await mkdtemp(join(tmpdir(), 'mlsched-registry-'));
@@ -124,7 +124,7 @@ test('whatever moment the process is killed at, all versions load and the alias 
   const rng = createRng(3);
   let interrupted = 0;
   for (let kill = 0; kill < 15; kill++) {
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'registry-crash.worker.ts'), home], {
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'crash.worker.ts'), home], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const exited = new Promise((resolve) => child.once('exit', resolve));

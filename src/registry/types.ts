@@ -40,7 +40,7 @@ export interface LoadedModel {
 /**
  * Stores models by name and version, and says by alias which version is in use. Rolling back is moving an alias.
  *
- * @remarks Every implementation passes `registry-contract.ts`. Errors: `MLS_TRAINING_MODEL_NOT_FOUND`,
+ * @remarks Every implementation passes `contract.ts`. Errors: `MLS_TRAINING_MODEL_NOT_FOUND`,
  *   `MLS_TRAINING_MODEL_CORRUPT`, `MLS_TRAINING_NAME_INVALID`.
  */
 export interface ModelRegistry {

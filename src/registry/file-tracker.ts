@@ -7,8 +7,8 @@ import { systemClock, type Clock } from '#kernel/clock';
 import { isMlschedError } from '#kernel/errors';
 import { readJson, writeJson } from '#platform/files';
 
-import { metricInvalid, runConflict, runNotFound } from './registry-errors.ts';
-import type { ActiveRun, ExperimentTracker, MetricPoint, RunOptions, RunRecord } from './registry-types.ts';
+import { metricInvalid, runConflict, runNotFound } from './errors.ts';
+import type { ActiveRun, ExperimentTracker, MetricPoint, RunOptions, RunRecord } from './types.ts';
 
 export interface FileTrackerOptions {
   /** @defaultValue `.mlsched/runs` under the current directory. */
@@ -17,7 +17,7 @@ export interface FileTrackerOptions {
   readonly clock?: Clock;
 }
 
-export const DEFAULT_RUNS_HOME = '.mlsched/runs';
+const DEFAULT_RUNS_HOME = '.mlsched/runs';
 
 const RUN_FILE = 'run.json';
 const METRICS_FILE = 'metrics.jsonl';
