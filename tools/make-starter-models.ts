@@ -8,6 +8,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import type { ModelName } from '#domain';
+import { openFileRegistry } from '#registry';
 import { isInSplit } from '#simulator';
 import { trainModels } from '#services/train';
 
@@ -32,6 +33,7 @@ try {
       models: [model],
       loadDirectory,
       placementRoot: root,
+      registry: openFileRegistry({ home: join(scratch, 'models') }),
       stateDirectory: scratch,
       budget: BUDGETS[model],
       seed: 1,

@@ -2,12 +2,21 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 
-import { MODEL_NAMES, type ModelArtefact, type ModelName } from '#domain';
+import type { ModelArtefact, ModelName } from '#domain';
 import { systemClock, type Clock } from '#kernel/clock';
 import { isMlschedError } from '#kernel/errors';
-import { readJson, sha256, writeFileAtomic, writeJson } from '#platform/files';
+import { readJson, writeFileAtomic, writeJson } from '#platform/files';
 
-import { metricInvalid, modelCorrupt, modelNotFound, nameInvalid } from './errors.ts';
+import { modelCorrupt, modelNotFound } from './errors.ts';
+import {
+  checkAlias,
+  checkArtefact,
+  describeArtefact,
+  LATEST,
+  MANIFEST,
+  readVerified,
+  versionSchema,
+} from './manifest.ts';
 import type { LoadedModel, ModelMetadata, ModelReference, ModelRegistry, ModelVersion } from './types.ts';
 
 export interface FileRegistryOptions {
@@ -19,30 +28,6 @@ export interface FileRegistryOptions {
 
 const DEFAULT_REGISTRY_HOME = '.mlsched/models';
 
-const MANIFEST = 'manifest.json';
-const LATEST = 'latest';
-const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9.-]*$/;
-const ALIAS_NAME = /^[a-z][a-z0-9-]*$/;
-
-const manifestSchema: z.ZodType<ModelVersion> = z.object({
-  model: z.enum(MODEL_NAMES),
-  version: z.int().positive(),
-  createdAtMs: z.number(),
-  schemaVersion: z.string(),
-  files: z.array(
-    z.object({
-      name: z.string().regex(FILE_NAME),
-      sizeBytes: z.int().nonnegative(),
-      sha256: z.string().length(64),
-    }),
-  ),
-  metadata: z.object({
-    runId: z.string().exactOptional(),
-    metrics: z.record(z.string(), z.number()),
-    parameters: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-    tags: z.record(z.string(), z.string()),
-  }),
-});
 const aliasSchema = z.object({ version: z.int().positive() });
 
 /**
@@ -73,16 +58,23 @@ export function openFileRegistry(options: FileRegistryOptions = {}): ModelRegist
  */
 export async function loadModelFolder(folder: string): Promise<LoadedModel> {
   const version = await readManifest(folder);
-  const files = new Map<string, Uint8Array>();
-  for (const { name, sha256: expected } of version.files) {
+  const files = await readVerified(version.files, async (name) => {
     const path = join(folder, name);
-    const bytes = await readFile(path).catch(() => undefined);
-    if (bytes === undefined) throw modelCorrupt(path, 'cannot be read');
-    const found = sha256(bytes);
-    if (found !== expected) throw modelCorrupt(path, `has SHA-256 ${found} instead of ${expected}`);
-    files.set(name, bytes);
-  }
+    return { path, bytes: await readFile(path).catch(() => undefined) };
+  });
   return { artefact: { model: version.model, schemaVersion: version.schemaVersion, files }, version };
+}
+
+/** Keeps a copy of another registry's version under the same number, so that it can be read when that one is away. */
+export async function copyVersion(home: string, { artefact, version }: LoadedModel): Promise<void> {
+  const folder = join(versionsPath(home, artefact.model), String(version.version));
+  await mkdir(folder, { recursive: true });
+  await writeVersion(folder, artefact, version);
+}
+
+async function writeVersion(folder: string, artefact: ModelArtefact, version: ModelVersion): Promise<void> {
+  for (const [name, bytes] of artefact.files) await writeFileAtomic(join(folder, name), bytes);
+  await writeJson(join(folder, MANIFEST), version);
 }
 
 async function register(
@@ -93,33 +85,14 @@ async function register(
 ): Promise<ModelVersion> {
   checkArtefact(artefact, metadata);
   const { number, folder } = await claimVersion(versionsPath(home, artefact.model));
-  const version: ModelVersion = {
-    model: artefact.model,
-    version: number,
-    createdAtMs,
-    schemaVersion: artefact.schemaVersion,
-    files: [...artefact.files]
-      .map(([name, bytes]) => ({ name, sizeBytes: bytes.length, sha256: sha256(bytes) }))
-      .sort((a, b) => (a.name < b.name ? -1 : 1)),
-    metadata: { metrics: {}, parameters: {}, tags: {}, ...metadata },
-  };
+  const version: ModelVersion = { ...describeArtefact(artefact, metadata), version: number, createdAtMs };
   try {
-    for (const [name, bytes] of artefact.files) await writeFileAtomic(join(folder, name), bytes);
-    await writeJson(join(folder, MANIFEST), version);
+    await writeVersion(folder, artefact, version);
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
   return version;
-}
-
-function checkArtefact(artefact: ModelArtefact, metadata: ModelMetadata): void {
-  if (artefact.files.size === 0) throw nameInvalid('model', artefact.model, 'it has no file');
-  for (const name of artefact.files.keys())
-    if (!FILE_NAME.test(name) || name === MANIFEST)
-      throw nameInvalid('model file', name, 'use letters, digits, dot and dash, and not manifest.json');
-  for (const [metric, value] of Object.entries(metadata.metrics ?? {}))
-    if (!Number.isFinite(value)) throw metricInvalid(metric, value);
 }
 
 /** Making the folder is the claim: of two processes one gets the number and the other goes on to the next. */
@@ -204,7 +177,7 @@ async function readManifest(folder: string): Promise<ModelVersion> {
 async function readManifestIfAny(folder: string): Promise<ModelVersion | undefined> {
   const path = join(folder, MANIFEST);
   try {
-    return await readJson(path, manifestSchema);
+    return await readJson(path, versionSchema);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw asCorrupt(path, error);
@@ -225,12 +198,7 @@ function versionsPath(home: string, model: ModelName): string {
 }
 
 function aliasPath(home: string, model: ModelName, alias: string): string {
-  if (!ALIAS_NAME.test(alias) || alias === LATEST)
-    throw nameInvalid(
-      'alias',
-      alias,
-      'use lower-case letters, digits and dash, a letter first, and not latest',
-    );
+  checkAlias(alias);
   return join(home, model, 'aliases', `${alias}.json`);
 }
 

@@ -8,10 +8,10 @@ import { renderDemoReport } from '#operations';
 import type { DemoReport } from '#operations';
 import { writeFileAtomic, writeJson } from '#platform/files';
 import { openFileRegistry } from '#registry';
+import type { ModelRegistry } from '#registry';
 import { evaluateAnomaly, evaluateForecast, simulate, traceAnomaly, traceDecision } from '#training';
 import type { AnomalyReport, ForecastEvaluation, PlacementCurves, SimulateReport } from '#training';
 import { hashInputs } from './input-hash.ts';
-import { registryHome } from './models.ts';
 import { trainModels } from './train.ts';
 
 /** Rivals of the demo; the oracle is only a ceiling. */
@@ -99,7 +99,7 @@ async function step<Result>(
 
 /** Takes the models of an earlier run with the same inputs from the registry, and trains those that are missing. */
 async function obtainModels(options: DemoOptions, key: string): Promise<Map<string, ModelArtefact>> {
-  const registry = openFileRegistry({ home: registryHome(options.stateDirectory) });
+  const registry = openFileRegistry({ home: join(options.stateDirectory, 'models') });
   const artefacts = new Map<string, ModelArtefact>();
   for (const model of MODEL_NAMES) {
     const versions = await registry.list(model);
@@ -111,7 +111,7 @@ async function obtainModels(options: DemoOptions, key: string): Promise<Map<stri
     options.note('    nothing changed: the models of the earlier run are used');
     return artefacts;
   }
-  await trainMissing(options, { key, missing, artefacts });
+  await trainMissing(options, { key, registry, missing, artefacts });
   return artefacts;
 }
 
@@ -119,6 +119,7 @@ async function trainMissing(
   options: DemoOptions,
   work: {
     readonly key: string;
+    readonly registry: ModelRegistry;
     readonly missing: readonly ModelName[];
     readonly artefacts: Map<string, ModelArtefact>;
   },
@@ -129,6 +130,7 @@ async function trainMissing(
     known: work.artefacts,
     loadDirectory: join(dataRoot, 'smd-nodes'),
     placementRoot: dataRoot,
+    registry: work.registry,
     stateDirectory,
     budget: 'demo',
     seed,

@@ -3,17 +3,19 @@ import { stat } from 'node:fs/promises';
 import { MODEL_NAMES } from '#domain';
 import type { ModelArtefact, ModelName } from '#domain';
 import { isMlschedError } from '#kernel/errors';
-import { loadModelFolder, openFileRegistry } from '#registry';
+import { loadModelFolder } from '#registry';
 import type { ModelRegistry } from '#registry';
+import { openRegistryPlace } from './registry.ts';
 
 /** Where a remark to the person goes. */
 interface Reporter {
   note(line: string): void;
 }
 
-/** Where the embedded registry stands below the state directory. */
-export function registryHome(stateDirectory: string): string {
-  return join(stateDirectory, 'models');
+/** The registry that the environment names, else the embedded one below the state directory. */
+export function openModelRegistry(stateDirectory: string, reporter: Reporter): ModelRegistry {
+  const note = (line: string): void => reporter.note(line);
+  return openRegistryPlace({ stateDirectory, environment: process.env, note }).registry;
 }
 
 /**
@@ -31,7 +33,7 @@ export async function loadPolicyModels(
 ): Promise<Map<string, ModelArtefact>> {
   const artefacts = new Map<string, ModelArtefact>();
   if (policies !== 'all' && !policies.some((name) => name.startsWith('mlsched'))) return artefacts;
-  const registry = openFileRegistry({ home: registryHome(stateDirectory) });
+  const registry = openModelRegistry(stateDirectory, reporter);
   for (const name of MODEL_NAMES) {
     artefacts.set(name, await loadOrStarter(registry, name, reference, reporter));
   }
@@ -54,7 +56,7 @@ export async function loadModel(
     () => false,
   );
   if (isFolder) return (await loadModelFolder(reference)).artefact;
-  const registry = openFileRegistry({ home: registryHome(stateDirectory) });
+  const registry = openModelRegistry(stateDirectory, reporter);
   return loadOrStarter(registry, model, reference, reporter);
 }
 

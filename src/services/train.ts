@@ -5,12 +5,10 @@ import type { ModelArtefact, ModelName } from '#domain';
 import { MlschedError } from '#kernel/errors';
 import type { Progress } from '#kernel/progress';
 import { formatPercent } from '#kernel/units';
-import { openFileRegistry } from '#registry';
-import type { ModelMetadata, ModelVersion } from '#registry';
+import type { ModelMetadata, ModelRegistry, ModelVersion } from '#registry';
 import { trainAnomaly, trainForecast, trainPlacement } from '#training';
 import type { PlacementCurves } from '#training';
 import { hashInputs } from './input-hash.ts';
-import { registryHome } from './models.ts';
 
 /** What is trained, in the order in which one model may use another. */
 const TRAINING_ORDER = ['load-forecast', 'node-anomaly', 'placement'] as const satisfies readonly ModelName[];
@@ -23,6 +21,8 @@ export interface TrainOptions {
   readonly loadDirectory: string;
   /** Root of the placement traces. */
   readonly placementRoot: string;
+  readonly registry: ModelRegistry;
+  /** For checkpoints of unfinished training. */
   readonly stateDirectory: string;
   readonly budget: 'demo' | 'full';
   readonly seed: number;
@@ -48,13 +48,13 @@ interface Trained {
 }
 
 /**
- * Trains models, stores them in the embedded registry and points the alias to them.
+ * Trains models, stores them in the registry and points the alias to them.
  *
  * @throws MlschedError `MLS_SERVICES_QUALITY` when the history is below the bar and training was not forced; else as
  *   the training functions.
  */
 export async function trainModels(options: TrainOptions): Promise<TrainedVersion[]> {
-  const registry = openFileRegistry({ home: registryHome(options.stateDirectory) });
+  const { registry } = options;
   const artefacts = new Map(options.known);
   const trained: TrainedVersion[] = [];
   if (options.models.some((model) => model !== 'placement')) await requireQuality(options);

@@ -35,11 +35,17 @@ export async function freePorts(count: number): Promise<number[]> {
  *
  * @param command - Program and arguments.
  * @param logFile - Receives standard output and standard error.
+ * @param isGroup - The program starts processes of its own that would outlive it: they are stopped with it.
  */
-export function startProcess(name: string, command: readonly string[], logFile: string): ServerProcess {
+export function startProcess(
+  name: string,
+  command: readonly string[],
+  logFile: string,
+  isGroup = false,
+): ServerProcess {
   const log = openSync(logFile, 'w');
   const [program = '', ...args] = command;
-  const child: ChildProcess = spawn(program, args, { stdio: ['ignore', log, log] });
+  const child: ChildProcess = spawn(program, args, { stdio: ['ignore', log, log], detached: isGroup });
   closeSync(log);
   const ended = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());
@@ -53,12 +59,23 @@ export function startProcess(name: string, command: readonly string[], logFile: 
     isRunning,
     async stop(graceMs = 5000) {
       if (!isRunning()) return;
-      child.kill('SIGTERM');
-      const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+      const kill = (signal: NodeJS.Signals): void =>
+        void (isGroup ? killGroup(child, signal) : child.kill(signal));
+      kill('SIGTERM');
+      const timer = setTimeout(() => kill('SIGKILL'), graceMs);
       await ended;
       clearTimeout(timer);
+      if (isGroup) killGroup(child, 'SIGKILL');
     },
   };
+}
+
+function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, signal);
+  } catch {
+    // All of it is gone already.
+  }
 }
 
 /**

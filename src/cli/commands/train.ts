@@ -31,13 +31,17 @@ export function trainCommand() {
         {
           name: `train ${what}`,
           async run(context) {
-            const { trainModels } = await import('#services/train');
+            const [{ trainModels }, { openModelRegistry }] = await Promise.all([
+              import('#services/train'),
+              import('#services/models'),
+            ]);
             const isRooted = what === 'all' || what === 'placement';
             const root = dataDirectory(isRooted ? options.data : undefined, 'placement', context);
             const trained = await trainModels({
               models: SUBJECTS[what],
               loadDirectory: isRooted ? loadBelow(root) : dataDirectory(options.data, 'load', context),
               placementRoot: root,
+              registry: openModelRegistry(stateDirectory(), context),
               stateDirectory: stateDirectory(),
               budget: options.budget,
               seed: context.seed,

@@ -11,6 +11,8 @@ export interface HttpClientOptions {
   readonly service: string;
   /** Address with its path prefix, if any. A password in it is sent as basic authentication and never shown. */
   readonly baseUrl: string;
+  /** Bearer token; a file is better where there is one. */
+  readonly token?: string;
   /** File that holds a bearer token; read again for each request, so that it can be renewed. */
   readonly tokenFile?: string;
   /** PEM file of the authorities that the server's certificate must come from; default: those of the system. */
@@ -165,9 +167,9 @@ function headersOf(
   const isJson = typeof body === 'object' && !(body instanceof Uint8Array);
   const token =
     options.tokenFile === undefined
-      ? undefined
-      : `Bearer ${readSecret(options, options.tokenFile).toString('utf8').trim()}`;
-  const credentials = token ?? authorization;
+      ? options.token
+      : readSecret(options, options.tokenFile).toString('utf8').trim();
+  const credentials = token === undefined ? authorization : `Bearer ${token}`;
   return {
     ...(isJson ? { 'content-type': 'application/json' } : {}),
     ...(credentials === undefined ? {} : { authorization: credentials }),
