@@ -14,6 +14,12 @@ export interface ControlPlane {
   /** Calls the API server as an administrator; resolves to the decoded body, rejects on any other status. */
   call(method: string, path: string, body?: unknown): Promise<unknown>;
   readonly folder: string;
+  /** Base address of the API server. */
+  readonly server: string;
+  /** A kubeconfig of an administrator. */
+  readonly kubeconfig: string;
+  /** Kills the API server and starts it again on its port; etcd keeps what it has. */
+  restartApiServer(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -68,6 +74,13 @@ export async function startControlPlane(): Promise<ControlPlane> {
   const agent = new Agent({ keepAlive: true, ca: readFileSync(join(setting.folder, 'pki/apiserver.crt')) });
   return {
     folder: setting.folder,
+    server: `https://127.0.0.1:${setting.ports.api}`,
+    kubeconfig: join(setting.folder, 'admin.kubeconfig'),
+    async restartApiServer() {
+      const at = running.findIndex(({ name }) => name === 'kube-apiserver');
+      await running.splice(at, 1)[0]?.stop(100);
+      await startApiServer(setting, running);
+    },
     call: (method, path, body) => callApi(setting, agent, { method, path, body }),
     async stop() {
       agent.destroy();

@@ -1,0 +1,10 @@
+export { openClusterAccess } from './access.ts';
+export type { ClusterAccess, Credentials, OpenAccessOptions } from './access.ts';
+export { createKubernetesClient } from './client.ts';
+export type { ApiRequest, ClientOptions, KubernetesClient } from './client.ts';
+export { quantityMillis, quantityMillisExact, quantityValue } from './quantity.ts';
+export { watchNodes, watchPods } from './resources.ts';
+export type { WatchPodsOptions } from './resources.ts';
+export type { Watch, WatchEvent, WatchOptions, WatchStatus, WatchTuning } from './watch-types.ts';
+export { createLeaderElector } from './leader-elector.ts';
+export type { LeaderElector, LeaderElectorOptions, LeaderElectorTimings } from './leader-elector.ts';
