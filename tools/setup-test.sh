@@ -19,6 +19,6 @@ if [ ${#missing[@]} -gt 0 ]; then
   apt-get update -qq >/dev/null
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
-for name in parity mlflow; do bash tools/python/setup-env.sh "$name" >/dev/null; done
+for name in parity mlflow kserve; do bash tools/python/setup-env.sh "$name" >/dev/null; done
 say "building the control plane for the integration tests (cached; about 10 min the first time)"
 scheduler-plugin/build.sh control-plane >/dev/null

@@ -43,6 +43,14 @@ export function createCommand(name: string, summary: string, examples: readonly 
     );
 }
 
+/** Reads a TCP port; 0 stands for any free one. */
+export function portNumber(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new InvalidArgumentError('expected a port between 0 and 65535.');
+  return port;
+}
+
 /** Reads a share in 0..1, the ends left out. */
 export function ratio(text: string): number {
   const value = Number(text);

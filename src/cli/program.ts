@@ -6,6 +6,7 @@ import { evaluateCommand } from './commands/evaluate.ts';
 import { featuresCommand } from './commands/features.ts';
 import { demoCommand } from './commands/demo.ts';
 import { trainCommand } from './commands/train.ts';
+import { serveCommand } from './commands/serve.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { versionCommand } from './commands/version.ts';
 
@@ -42,6 +43,7 @@ function commands(program: Command): unknown[] {
     trainCommand(),
     evaluateCommand(),
     simulateCommand(),
+    serveCommand(),
     qualityCommand(),
     featuresCommand(),
     doctorCommand(),

@@ -65,7 +65,7 @@ const STARTER_MODELS = join(import.meta.dirname, '../../data/starter-models');
 const CHAMPION = 'champion';
 
 /** The registered model; as long as nothing was ever made champion, the starter model takes its place. */
-async function loadOrStarter(
+export async function loadOrStarter(
   registry: ModelRegistry,
   model: ModelName,
   reference: string,

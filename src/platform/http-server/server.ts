@@ -19,6 +19,15 @@ export interface HttpServerOptions {
   readonly bodyLimitBytes?: number;
   /** Why the service cannot do its work now, or undefined when it can; asked by `/readyz`. */
   readonly unreadyReason?: () => string | undefined;
+  /** Body of an error where a protocol wants another one than ours. */
+  readonly formatError?: (error: ErrorBody) => object;
+}
+
+/** What a caller learns of an error. */
+interface ErrorBody {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | undefined;
 }
 
 /** Longer than kube-scheduler's client keeps an idle connection (90 s), so that we never close it under a request. */
@@ -49,7 +58,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     forceCloseConnections: 'idle',
   });
   measure(app, options.registry);
-  answerErrors(app, options.log);
+  answerErrors(app, options.log, options.formatError ?? ourErrorBody);
   app.get('/livez', () => ({ status: 'live' }));
   app.get('/readyz', (_request, reply) => {
     const reason = options.unreadyReason?.();
@@ -82,7 +91,8 @@ function measure(app: HttpServer, registry: Registry): void {
   });
 }
 
-function answerErrors(app: HttpServer, log: Log): void {
+function answerErrors(app: HttpServer, log: Log, format: (error: ErrorBody) => object): void {
+  const body = (code: string, message: string, hint?: string): object => format({ code, message, hint });
   app.setNotFoundHandler((request, reply) =>
     reply
       .code(404)
@@ -107,7 +117,7 @@ function statusOf(error: unknown): number {
   return typeof status === 'number' && status >= 400 ? status : 500;
 }
 
-function body(code: string, message: string, hint?: string): object {
+function ourErrorBody({ code, message, hint }: ErrorBody): object {
   return { error: { code, message, ...(hint === undefined ? {} : { hint }) } };
 }
 

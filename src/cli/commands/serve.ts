@@ -1,0 +1,9 @@
+import { Command } from '@commander-js/extra-typings';
+import { serveInferenceCommand } from './serve-inference.ts';
+
+/** The services, each with its own command. */
+export function serveCommand() {
+  return new Command('serve')
+    .description('Run a service until it is told to stop.')
+    .addCommand(serveInferenceCommand());
+}
