@@ -10,10 +10,33 @@ export type FeatureUnit =
   | 'count'
   | 'correlation'
   | 'share'
-  | 'cycle';
+  | 'cycle'
+  | 'ratio-change'
+  | 'ratio-of-request'
+  | 'seconds'
+  | 'millicores'
+  | 'mebibytes'
+  | 'priority'
+  | 'flag';
 
 export type FeatureGroupName =
-  'recent' | 'lag' | 'rolling' | 'seasonal' | 'character' | 'spike' | 'calendar' | 'companion' | 'peers';
+  | 'recent'
+  | 'lag'
+  | 'rolling'
+  | 'seasonal'
+  | 'character'
+  | 'spike'
+  | 'calendar'
+  | 'companion'
+  | 'peers'
+  | 'coverage'
+  | 'pods'
+  | 'requests'
+  | 'usage'
+  | 'lifetime'
+  | 'owner'
+  | 'spread'
+  | 'capacity';
 
 /** One documented feature. */
 export interface FeatureDefinition {
