@@ -3,31 +3,37 @@ import { join, resolve } from 'node:path';
 import type { Command } from '@commander-js/extra-typings';
 import { format, resolveConfig } from 'prettier';
 import { createProgram } from '../src/cli/program.ts';
-import { FEATURE_CATALOGUE, FEATURE_SCHEMA_VERSION } from '../src/features/index.ts';
+import { renderFeastRepository, renderFeaturePage, renderFeatureSchema } from './feature-pages.ts';
 
 const root = resolve(import.meta.dirname, '..');
-const reference = join(root, 'docs/reference');
 const QUOTED = /'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|`((?:[^`\\]|\\.)*)`/;
 const GENERATED = '<!-- Written by `make fix`. Do not edit. -->';
 
-/** The reference pages that come from the code itself. With --check nothing is written and a difference fails. */
+/** The files that come from the code itself. With --check nothing is written and a difference fails. */
 const pages: Readonly<Record<string, string>> = {
-  'cli.md': renderCli(),
-  'errors.md': renderErrors(),
-  'features.md': renderFeatures(),
+  'docs/reference/cli.md': renderCli(),
+  'docs/reference/errors.md': renderErrors(),
+  'docs/reference/features.md': `${GENERATED}\n\n${renderFeaturePage()}`,
+  'docs/reference/features.schema.json': renderFeatureSchema(),
+  'deploy/feast/features.py': renderFeastRepository(),
 };
 
 const isCheck = process.argv.includes('--check');
 const stale: string[] = [];
 for (const [name, text] of Object.entries(pages)) {
-  const path = join(reference, name);
-  const formatted = await format(text, { ...(await resolveConfig(path)), parser: 'markdown' });
+  const path = join(root, name);
+  const formatted = await formatPage(path, text);
   if (!isCheck) writeFileSync(path, formatted);
   else if (readPage(path) !== formatted) stale.push(name);
 }
 if (stale.length > 0) {
-  process.stderr.write(`out of date: ${stale.join(', ')} in docs/reference; run 'make fix' and commit\n`);
+  process.stderr.write(`out of date: ${stale.join(', ')} ; run 'make fix' and commit\n`);
   process.exitCode = 1;
+}
+
+/** As prettier would; it knows no Python. */
+async function formatPage(path: string, text: string): Promise<string> {
+  return path.endsWith('.py') ? text : format(text, { ...(await resolveConfig(path)), filepath: path });
 }
 
 function readPage(path: string): string {
@@ -135,21 +141,4 @@ function sentence(raw: string): string {
   if (trimmed === '') return 'See the message.';
   const start = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
   return /[.?!]$/.test(start) ? start : `${start}.`;
-}
-
-function renderFeatures(): string {
-  const rows = FEATURE_CATALOGUE.map(
-    ({ name, group, unit, windowSeconds, description }) =>
-      `| \`${name}\` | ${group} | ${unit} | ${windowSeconds} | ${description.replaceAll('|', '\\|')} |`,
-  );
-  return [
-    GENERATED,
-    '# Features',
-    `${FEATURE_CATALOGUE.length} features of the load forecast, schema \`${FEATURE_SCHEMA_VERSION}\`. The same code computes them offline and online.`,
-    [
-      '| feature | group | unit | looks back (s) | meaning |',
-      '| --- | --- | --- | --- | --- |',
-      ...rows,
-    ].join('\n'),
-  ].join('\n\n');
 }

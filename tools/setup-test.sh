@@ -10,6 +10,7 @@ say() { printf '%s\n' "$*" >&2; }
 
 missing=()
 command -v prometheus >/dev/null && command -v promtool >/dev/null || missing+=(prometheus)
+command -v redis-server >/dev/null || missing+=(redis-server)
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     say "MLSCHED_REQUIRE_ALL=1 needs: ${missing[*]}. Install them (Debian package names), or run as root on Debian."
@@ -19,6 +20,9 @@ if [ ${#missing[@]} -gt 0 ]; then
   apt-get update -qq >/dev/null
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
-for name in parity mlflow kserve; do bash tools/python/setup-env.sh "$name" >/dev/null; done
+for requirements in tools/python/requirements-*.txt; do
+  name=${requirements#tools/python/requirements-}
+  bash tools/python/setup-env.sh "${name%.txt}" >/dev/null
+done
 say "building the control plane for the integration tests (cached; about 10 min the first time)"
 scheduler-plugin/build.sh control-plane >/dev/null

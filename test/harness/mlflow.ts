@@ -26,7 +26,7 @@ export async function startMlflow(python: string, folder: string): Promise<Local
       '--workers=1',
     ],
     log,
-    true,
+    { isGroup: true },
   );
   const url = `http://127.0.0.1:${port}`;
   await waitUntilReady(server, log, async () => (await fetch(`${url}/health`)).ok, 120_000);

@@ -30,22 +30,32 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
+interface ProcessOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** The program starts processes of its own that would outlive it: they are stopped with it. */
+  readonly isGroup?: boolean;
+}
+
 /**
  * Starts a program with its output in a file.
  *
  * @param command - Program and arguments.
  * @param logFile - Receives standard output and standard error.
- * @param isGroup - The program starts processes of its own that would outlive it: they are stopped with it.
  */
 export function startProcess(
   name: string,
   command: readonly string[],
   logFile: string,
-  isGroup = false,
+  { isGroup = false, ...where }: ProcessOptions = {},
 ): ServerProcess {
   const log = openSync(logFile, 'w');
   const [program = '', ...args] = command;
-  const child: ChildProcess = spawn(program, args, { stdio: ['ignore', log, log], detached: isGroup });
+  const child: ChildProcess = spawn(program, args, {
+    ...where,
+    stdio: ['ignore', log, log],
+    detached: isGroup,
+  });
   closeSync(log);
   const ended = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
 import { mkdir, open, rm, writeFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { isOnPath } from './on-path.ts';
 import { freePorts, startProcess, waitUntilReady } from './processes.ts';
 
 /** A real Prometheus on loopback. */
@@ -23,20 +23,8 @@ export interface BackfillMetric {
 
 /** Why Prometheus cannot be run here; false when it can. */
 export function prometheusMissing(): string | false {
-  const folders = (process.env['PATH'] ?? '').split(delimiter);
-  const missing = ['prometheus', 'promtool'].find(
-    (program) => !folders.some((folder) => canRun(join(folder, program))),
-  );
+  const missing = ['prometheus', 'promtool'].find((program) => !isOnPath(program));
   return missing === undefined ? false : `${missing} is not installed (Debian package prometheus)`;
-}
-
-function canRun(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Starts Prometheus in an empty folder, with history back-filled by promtool. */

@@ -16,7 +16,7 @@ const SPAN_WINDOWS = Int32Array.from(STATE_SPANS, ({ windows }) => windows);
  * A load of 1 in whole units. Sums of a day of windows and of their squares stay below 2^53, so they are exact and do
  * not depend on where a replay began: a service that starts today gives the same bits as one that ran all year.
  */
-export const UNITS = 2 ** 20;
+const UNITS = 2 ** 20;
 const UNKNOWN_UNITS = -1;
 /** As in the load reader: rounding of the source may lift a ratio this far above 1. */
 const LARGEST_RATIO = 1.0001;

@@ -1,0 +1,2 @@
+export { createRedisConnection } from './connection.ts';
+export type { RedisCommands, RedisConnection, RedisOptions } from './connection.ts';
