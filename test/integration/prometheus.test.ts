@@ -313,7 +313,8 @@ test('a server that is down, silent or no TLS is named, never taken for empty', 
     await assert.rejects(
       readAll(createRemoteReader({ url: `https://127.0.0.1:${port}`, attempts: 1 }), short),
       {
-        code: 'MLS_PROMETHEUS_UNREACHABLE',
+        code: 'MLS_PROMETHEUS_TLS',
+        message: new RegExp(`127.0.0.1:${port}`),
       },
     );
   } finally {

@@ -2,6 +2,7 @@ import { MlschedError, messageOf } from '#kernel/errors';
 
 /** The address without credentials, for messages. */
 function printableUrl(url: string): string {
+  if (!URL.canParse(url)) return url.replace(/\/\/[^@/]*@/, '//');
   const parsed = new URL(url);
   parsed.username = '';
   parsed.password = '';
@@ -9,13 +10,60 @@ function printableUrl(url: string): string {
   return parsed.href.replace(/\/$/, '');
 }
 
+/** What Node says when a certificate is not trusted, or the two ends cannot agree. */
+const TLS_CODE = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|UNABLE_TO|SELF_SIGNED|ERR_OSSL|EPROTO)/;
+
 export function unreachable(url: string, cause: unknown): MlschedError {
-  const reason =
-    cause instanceof Error && cause.cause !== undefined ? messageOf(cause.cause) : messageOf(cause);
-  return new MlschedError('MLS_PROMETHEUS_UNREACHABLE', `Prometheus at ${printableUrl(url)}: ${reason}`, {
-    kind: 'unavailable',
-    hint: 'Check that it runs, that the address and port are right and that its certificate is trusted.',
-    details: { url: printableUrl(url) },
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  if (TLS_CODE.test(code)) return untrusted(url, cause);
+  return new MlschedError(
+    'MLS_PROMETHEUS_UNREACHABLE',
+    `Prometheus at ${printableUrl(url)}: ${reasonOf(cause)}`,
+    {
+      kind: 'unavailable',
+      hint: 'Check that it runs and that the address and port are right.',
+      details: { url: printableUrl(url) },
+      cause,
+    },
+  );
+}
+
+/** An attempt on several addresses of one name fails with an empty message and the causes inside. */
+function reasonOf(cause: unknown): string {
+  if (cause instanceof AggregateError) return cause.errors.map(messageOf).join('; ');
+  return messageOf(cause);
+}
+
+function untrusted(url: string, cause: unknown): MlschedError {
+  return new MlschedError(
+    'MLS_PROMETHEUS_TLS',
+    `no trusted connection to ${printableUrl(url)}: ${messageOf(cause)}`,
+    {
+      kind: 'invalid-input',
+      hint: 'Give the authority that signed its certificate with --ca-file, and --cert-file with --key-file where the server asks who we are.',
+      details: { url: printableUrl(url) },
+      cause,
+    },
+  );
+}
+
+export function badAddress(url: string): MlschedError {
+  return new MlschedError(
+    'MLS_PROMETHEUS_BAD_ADDRESS',
+    `${printableUrl(url)} is no address of a Prometheus`,
+    {
+      kind: 'invalid-input',
+      hint: 'Give it with its scheme, such as http://prometheus.monitoring:9090.',
+      details: { url: printableUrl(url) },
+    },
+  );
+}
+
+export function credentialsUnreadable(what: string, path: string, cause: unknown): MlschedError {
+  return new MlschedError('MLS_PROMETHEUS_CREDENTIALS', `${what} ${path}: ${messageOf(cause)}`, {
+    kind: 'invalid-input',
+    hint: 'Check the path and that the user that runs mlsched may read it.',
+    details: { file: path },
     cause,
   });
 }
@@ -32,21 +80,50 @@ export function timedOut(url: string, seconds: number): MlschedError {
   );
 }
 
+/** An answer that is no answer. */
+export interface Refusal {
+  readonly status: number;
+  readonly body: string;
+  /** How long the server asks us to wait. */
+  readonly retryAfterMs: number | undefined;
+}
+
 /** The server answered and said no. */
-export function refused(url: string, status: number, body: string): MlschedError {
-  const { code, kind, hint } = refusalOf(status);
+export function refused(url: string, { status, body, retryAfterMs }: Refusal): MlschedError {
+  const { code, kind, hint } = isQueryTimeout(status, body) ? TOO_LARGE : refusalOf(status);
   return new MlschedError(
     code,
     `Prometheus at ${printableUrl(url)} answered ${status}: ${body.trim().slice(0, 200)}`,
     {
       kind,
       hint,
-      details: { url: printableUrl(url), status },
+      details: {
+        url: printableUrl(url),
+        status,
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      },
     },
   );
 }
 
-function refusalOf(status: number): { code: string; kind: MlschedError['kind']; hint: string } {
+/** Prometheus gives up on a query that takes too long by 503, which a shorter one cures and waiting does not. */
+function isQueryTimeout(status: number, body: string): boolean {
+  return status === 503 && /"errorType":\s*"timeout"/.test(body);
+}
+
+interface RefusalKind {
+  readonly code: string;
+  readonly kind: MlschedError['kind'];
+  readonly hint: string;
+}
+
+const TOO_LARGE: RefusalKind = {
+  code: 'MLS_PROMETHEUS_TOO_LARGE',
+  kind: 'invalid-input',
+  hint: 'Even a short window is too much for the limits of the server: raise --query.max-samples or --query.timeout there.',
+};
+
+function refusalOf(status: number): RefusalKind {
   if (status === 401 || status === 403) {
     return {
       code: 'MLS_PROMETHEUS_UNAUTHORISED',
@@ -54,13 +131,7 @@ function refusalOf(status: number): { code: string; kind: MlschedError['kind']; 
       hint: 'Check the token or its file.',
     };
   }
-  if (status === 413 || status === 422) {
-    return {
-      code: 'MLS_PROMETHEUS_TOO_LARGE',
-      kind: 'invalid-input',
-      hint: 'Ask for fewer series or a shorter window, or raise the sample limits of the server.',
-    };
-  }
+  if (status === 413 || status === 422) return TOO_LARGE;
   if (status === 404 || status === 405 || status === 501) {
     return {
       code: 'MLS_PROMETHEUS_UNSUPPORTED',

@@ -1,4 +1,11 @@
+export { createHalvingReader } from './halving-reader.ts';
 export { openReader } from './open-reader.ts';
 export { createQueryReader } from './query-reader.ts';
 export { createRemoteReader } from './remote-read.ts';
-export type { LabelMatcher, PrometheusReader, PrometheusSeries, SampleSelection } from './types.ts';
+export type {
+  LabelMatcher,
+  PrometheusOptions,
+  PrometheusReader,
+  PrometheusSeries,
+  SampleSelection,
+} from './types.ts';

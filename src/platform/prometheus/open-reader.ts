@@ -1,4 +1,5 @@
 import { isMlschedError } from '#kernel/errors';
+import { createHalvingReader } from './halving-reader.ts';
 import { createQueryReader } from './query-reader.ts';
 import { createRemoteReader } from './remote-read.ts';
 import type { PrometheusOptions, PrometheusReader, PrometheusSeries, SampleSelection } from './types.ts';
@@ -7,7 +8,8 @@ import type { PrometheusOptions, PrometheusReader, PrometheusSeries, SampleSelec
 const NO_REMOTE_READ = new Set(['MLS_PROMETHEUS_UNSUPPORTED', 'MLS_PROMETHEUS_REFUSED']);
 
 /**
- * Finds out how a server gives raw samples: by remote read, or else by queries.
+ * Finds out how a server gives raw samples: by remote read, or else by queries. The reader asks for shorter spans
+ * where the server's limits demand it.
  *
  * @param probe - A small selection that is read to find out.
  * @throws MlschedError when the server can be reached by neither.
@@ -16,7 +18,7 @@ export async function openReader(
   options: PrometheusOptions,
   probe: SampleSelection,
 ): Promise<PrometheusReader> {
-  const remote = createRemoteReader(options);
+  const remote = createHalvingReader(createRemoteReader(options));
   try {
     await drain(remote.read(probe));
     return remote;
@@ -24,7 +26,7 @@ export async function openReader(
     const isBrokenForm = isMlschedError(error) && error.code === 'MLS_PROMETHEUS_BROKEN_STREAM';
     if (!isBrokenForm && !(isMlschedError(error) && NO_REMOTE_READ.has(error.code))) throw error;
   }
-  const query = createQueryReader(options);
+  const query = createHalvingReader(createQueryReader(options));
   await drain(query.read(probe));
   return query;
 }

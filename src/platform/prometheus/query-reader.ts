@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { HOUR_SECONDS, SECOND_MS } from '#kernel/units';
 import { brokenStream } from './errors.ts';
-import { post, translateFetch } from './http.ts';
+import { createTransport } from './http.ts';
+import type { Transport } from './http.ts';
 import { sortSamples } from './samples.ts';
 import type { PrometheusOptions, PrometheusReader, PrometheusSeries, SampleSelection } from './types.ts';
 import { SampleBuffer } from './xor-chunk.ts';
@@ -28,18 +29,24 @@ const Answer = z.object({
  * true times. Windows share no sample: neighbours that do (Prometheus 2 closes them at both ends) are cut.
  */
 export function createQueryReader(options: PrometheusOptions): PrometheusReader {
-  return { protocol: 'query', read: (selection) => readByQuery(options, selection) };
+  const transport = createTransport(options);
+  return {
+    protocol: 'query',
+    read: (selection) => readByQuery(options, transport, selection),
+    clockSkewMs: () => transport.clockSkewMs(),
+  };
 }
 
 async function* readByQuery(
   options: PrometheusOptions,
+  transport: Transport,
   selection: SampleSelection,
 ): AsyncGenerator<PrometheusSeries> {
   const windowMs = (options.windowSeconds ?? DEFAULT_WINDOW_SECONDS) * SECOND_MS;
   const found = new Map<string, { labels: Record<string, string>; samples: SampleBuffer }>();
   for (let fromMs = selection.startMs; fromMs < selection.endMs; fromMs += windowMs) {
     const window = { ...selection, startMs: fromMs, endMs: Math.min(fromMs + windowMs, selection.endMs) };
-    for (const { metric, values } of await queryWindow(options, window)) {
+    for (const { metric, values } of await queryWindow(options.url, transport, window)) {
       const key = seriesKey(metric);
       const series = found.get(key) ?? { labels: metric, samples: new SampleBuffer() };
       found.set(key, series);
@@ -58,7 +65,8 @@ function seriesKey(labels: Readonly<Record<string, string>>): string {
 }
 
 async function queryWindow(
-  options: PrometheusOptions,
+  url: string,
+  transport: Transport,
   window: SampleSelection,
 ): Promise<z.infer<typeof Answer>['data']['result']> {
   // The window ends one millisecond early: its last moment belongs to the next one.
@@ -66,23 +74,29 @@ async function queryWindow(
   const selector = window.matchers
     .map(({ name, type, value }) => `${name}${type}${JSON.stringify(value)}`)
     .join(',');
-  const response = await post(options, '/api/v1/query', {
-    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+  const { body } = await transport.post('/api/v1/query', {
+    headers: { 'content-type': 'application/x-www-form-urlencoded', 'accept-encoding': 'gzip' },
     body: new URLSearchParams({
       query: `{${selector}}[${window.endMs - window.startMs}ms]`,
       time: (lastMs / SECOND_MS).toFixed(3),
     }).toString(),
   });
-  let body: unknown;
+  const text = await readText(body);
+  let parsed: unknown;
   try {
-    body = await response.json();
-  } catch (error) {
-    if (error instanceof SyntaxError) throw brokenStream(options.url, 'no JSON');
-    throw translateFetch(options, error);
+    parsed = JSON.parse(text);
+  } catch {
+    throw brokenStream(url, 'no JSON');
   }
-  const answer = Answer.safeParse(body);
-  if (!answer.success) throw brokenStream(options.url, answer.error.issues[0]?.message ?? 'unknown form');
+  const answer = Answer.safeParse(parsed);
+  if (!answer.success) throw brokenStream(url, answer.error.issues[0]?.message ?? 'unknown form');
   return answer.data.data.result;
+}
+
+async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const parts: Uint8Array[] = [];
+  for await (const part of body) parts.push(part);
+  return Buffer.concat(parts).toString('utf8');
 }
 
 function appendValues(

@@ -1,6 +1,7 @@
 import { crc32c } from './crc32c.ts';
 import { brokenStream, unsupportedChunk } from './errors.ts';
-import { post, translateFetch } from './http.ts';
+import { createTransport } from './http.ts';
+import type { Transport } from './http.ts';
 import { MessageWriter, readFields } from './protobuf.ts';
 import { sortSamples } from './samples.ts';
 import { encodeSnappy } from './snappy.ts';
@@ -25,14 +26,28 @@ const STREAMED_TYPE = 'application/x-streamed-protobuf';
  * Each frame's CRC-32C is checked, and an answer that stops inside a frame is an error.
  */
 export function createRemoteReader(options: PrometheusOptions): PrometheusReader {
-  return { protocol: 'remote-read', read: (selection) => readRemote(options, selection) };
+  const transport = createTransport(options);
+  return {
+    protocol: 'remote-read',
+    read: (selection) => readRemote(options.url, transport, selection),
+    clockSkewMs: () => transport.clockSkewMs(),
+  };
+}
+
+/** What reading one answer needs to know. */
+interface Reading {
+  readonly url: string;
+  readonly selection: SampleSelection;
+  /** Samples of the series that is open; one buffer for all series of an answer. */
+  readonly samples: SampleBuffer;
 }
 
 async function* readRemote(
-  options: PrometheusOptions,
+  url: string,
+  transport: Transport,
   selection: SampleSelection,
 ): AsyncGenerator<PrometheusSeries> {
-  const response = await post(options, '/api/v1/read', {
+  const answer = await transport.post('/api/v1/read', {
     headers: {
       'content-type': 'application/x-protobuf',
       'content-encoding': 'snappy',
@@ -40,40 +55,53 @@ async function* readRemote(
     },
     body: encodeSnappy(encodeRequest(selection)),
   });
-  if (response.headers.get('content-type')?.startsWith(STREAMED_TYPE) !== true || response.body === null) {
-    throw brokenStream(options.url, 'not the streamed form of remote read');
+  if (answer.headers['content-type']?.startsWith(STREAMED_TYPE) !== true) {
+    throw brokenStream(url, 'not the streamed form of remote read');
   }
+  const reading: Reading = { url, selection, samples: new SampleBuffer() };
   let open: OpenSeries | undefined;
-  for await (const frame of readFrames(options, response.body)) {
-    for (const part of guardFrame(options, frame, selection)) {
+  for await (const frame of readFrames(url, answer.body)) {
+    for (const part of listSeries(url, frame)) {
       // A long series goes on in the next frame under the same labels.
-      if (open !== undefined && open.key !== part.key) {
-        yield finish(open);
-        open = undefined;
+      if (open === undefined || !part.labels.equals(open.labels)) {
+        if (open !== undefined) yield finish(open, reading.samples);
+        open = {
+          labels: Buffer.concat([part.labels]),
+          named: guard(url, () => readLabels(part.labelMessages)),
+        };
+        reading.samples.length = 0;
       }
-      open = open === undefined ? part : join(open, part);
+      for (const chunk of part.chunks) guard(url, () => readChunk(reading, chunk, open?.named));
     }
   }
-  if (open !== undefined) yield finish(open);
+  if (open !== undefined) yield finish(open, reading.samples);
+}
+
+/** A series or a piece of one, still encoded. */
+interface SeriesPart {
+  /** All label messages, as sent: the cheapest way to tell series apart. */
+  readonly labels: Buffer;
+  readonly labelMessages: readonly Uint8Array[];
+  readonly chunks: readonly Uint8Array[];
 }
 
 interface OpenSeries {
-  readonly key: string;
-  readonly labels: Record<string, string>;
-  readonly samples: SampleBuffer;
+  readonly labels: Buffer;
+  readonly named: Readonly<Record<string, string>>;
 }
 
-function join(open: OpenSeries, part: OpenSeries): OpenSeries {
-  const { samples } = part;
-  open.samples.reserve(samples.length);
-  open.samples.timesMs.set(samples.timesMs.subarray(0, samples.length), open.samples.length);
-  open.samples.values.set(samples.values.subarray(0, samples.length), open.samples.length);
-  open.samples.length += samples.length;
-  return open;
+function finish({ named }: OpenSeries, samples: SampleBuffer): PrometheusSeries {
+  return { labels: named, ...sortSamples(samples) };
 }
 
-function finish({ labels, samples }: OpenSeries): PrometheusSeries {
-  return { labels, ...sortSamples(samples) };
+/** Numbers that lead outside their message mean that the stream is damaged. */
+function guard<T>(url: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof RangeError) throw brokenStream(url, error.message);
+    throw error;
+  }
 }
 
 function encodeRequest({ matchers, startMs, endMs }: SampleSelection): Uint8Array {
@@ -85,28 +113,21 @@ function encodeRequest({ matchers, startMs, endMs }: SampleSelection): Uint8Arra
 }
 
 /** Frames: length as a varint, CRC-32C big-endian, message. */
-async function* readFrames(
-  options: PrometheusOptions,
-  body: ReadableStream<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  let pending = new Uint8Array();
-  try {
-    for await (const piece of body) {
-      pending = concatenate(pending, piece);
-      let frame = takeFrame(options, pending);
-      while (frame !== undefined) {
-        yield frame.message;
-        pending = pending.subarray(frame.end);
-        frame = takeFrame(options, pending);
-      }
+async function* readFrames(url: string, body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let pending: Uint8Array = new Uint8Array();
+  for await (const piece of body) {
+    pending = pending.length === 0 ? piece : concatenate(pending, piece);
+    let frame = takeFrame(url, pending);
+    while (frame !== undefined) {
+      yield frame.message;
+      pending = pending.subarray(frame.end);
+      frame = takeFrame(url, pending);
     }
-  } catch (error) {
-    throw translateFetch(options, error);
   }
-  if (pending.length > 0) throw brokenStream(options.url, 'it ends inside a frame');
+  if (pending.length > 0) throw brokenStream(url, 'it ends inside a frame');
 }
 
-function concatenate(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
+function concatenate(a: Uint8Array, b: Uint8Array): Uint8Array {
   const joined = new Uint8Array(a.length + b.length);
   joined.set(a);
   joined.set(b, a.length);
@@ -114,7 +135,7 @@ function concatenate(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 function takeFrame(
-  options: PrometheusOptions,
+  url: string,
   pending: Uint8Array,
 ): { readonly message: Uint8Array; readonly end: number } | undefined {
   let length = 0;
@@ -129,57 +150,60 @@ function takeFrame(
   if (end > pending.length) return undefined;
   const expected = new DataView(pending.buffer, pending.byteOffset + at).getUint32(0);
   const message = pending.subarray(at + 4, end);
-  if (crc32c(message) !== expected) throw brokenStream(options.url, 'a frame has a wrong checksum');
+  if (crc32c(message) !== expected) throw brokenStream(url, 'a frame has a wrong checksum');
   return { message, end };
 }
 
-function guardFrame(options: PrometheusOptions, frame: Uint8Array, selection: SampleSelection): OpenSeries[] {
-  try {
-    const series: OpenSeries[] = [];
-    for (const { field, bytes } of readFields(frame)) {
-      if (field === 1) series.push(readSeries(options, bytes, selection));
-    }
-    return series;
-  } catch (error) {
-    if (error instanceof RangeError) throw brokenStream(options.url, error.message);
-    throw error;
-  }
+function listSeries(url: string, frame: Uint8Array): SeriesPart[] {
+  return guard(url, () =>
+    [...readFields(frame)].filter(({ field }) => field === 1).map(({ bytes }) => splitSeries(bytes)),
+  );
 }
 
-function readSeries(options: PrometheusOptions, message: Uint8Array, selection: SampleSelection): OpenSeries {
-  const labels: Record<string, string> = {};
-  const samples = new SampleBuffer();
+function splitSeries(message: Uint8Array): SeriesPart {
+  const labelMessages: Uint8Array[] = [];
+  const chunks: Uint8Array[] = [];
   for (const { field, bytes } of readFields(message)) {
-    if (field === 1) readLabel(bytes, labels);
-    else if (field === 2) readChunk(options, bytes, { labels, samples, selection });
+    if (field === 1) labelMessages.push(bytes);
+    else if (field === 2) chunks.push(bytes);
   }
-  return { key: JSON.stringify(labels), labels, samples };
+  // Labels stand together, sorted by name.
+  const first = labelMessages[0];
+  const last = labelMessages.at(-1);
+  const labels =
+    first === undefined || last === undefined
+      ? Buffer.alloc(0)
+      : Buffer.from(first.buffer, first.byteOffset, last.byteOffset + last.length - first.byteOffset);
+  return { labels, labelMessages, chunks };
 }
 
 const decoder = new TextDecoder();
 
-function readLabel(message: Uint8Array, labels: Record<string, string>): void {
-  let name = '';
-  let value = '';
-  for (const { field, bytes } of readFields(message)) {
-    if (field === 1) name = decoder.decode(bytes);
-    else value = decoder.decode(bytes);
+function readLabels(messages: readonly Uint8Array[]): Record<string, string> {
+  const labels: Record<string, string> = {};
+  for (const message of messages) {
+    let name = '';
+    let value = '';
+    for (const { field, bytes } of readFields(message)) {
+      if (field === 1) name = decoder.decode(bytes);
+      else value = decoder.decode(bytes);
+    }
+    labels[name] = value;
   }
-  labels[name] = value;
+  return labels;
 }
 
 function readChunk(
-  options: PrometheusOptions,
+  { url, selection, samples }: Reading,
   message: Uint8Array,
-  into: { labels: Readonly<Record<string, string>>; samples: SampleBuffer; selection: SampleSelection },
+  labels: Readonly<Record<string, string>> | undefined,
 ): void {
   let encoding = 0;
-  let data = new Uint8Array();
+  let data: Uint8Array = new Uint8Array();
   for (const { field, number, bytes } of readFields(message)) {
     if (field === 3) encoding = number;
-    else if (field === 4) data = bytes as Uint8Array<ArrayBuffer>;
+    else if (field === 4) data = bytes;
   }
-  if (encoding !== XOR_ENCODING)
-    throw unsupportedChunk(options.url, into.labels['__name__'] ?? '?', encoding);
-  decodeXorChunk(data, into.samples, into.selection.startMs, into.selection.endMs);
+  if (encoding !== XOR_ENCODING) throw unsupportedChunk(url, labels?.['__name__'] ?? '?', encoding);
+  decodeXorChunk(data, samples, selection.startMs, selection.endMs);
 }

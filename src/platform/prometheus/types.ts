@@ -31,6 +31,11 @@ export interface PrometheusReader {
    * @throws MlschedError `MLS_PROMETHEUS_*`; what was yielded before is sound.
    */
   read(selection: SampleSelection): AsyncIterable<PrometheusSeries>;
+  /**
+   * The server's clock minus ours, milliseconds, from its last answer (HTTP dates know whole seconds);
+   * undefined when nothing was answered yet.
+   */
+  clockSkewMs?(): number | undefined;
 }
 
 /** How to reach a server. */
@@ -39,6 +44,13 @@ export interface PrometheusOptions {
   readonly url: string;
   /** Sent as `Authorization: Bearer`. */
   readonly bearerToken?: string;
+  /** A file that holds the token; read again for each request, since cluster tokens are rotated. */
+  readonly tokenFile?: string;
+  /** PEM file with the authorities that may sign the server's certificate, instead of the usual ones. */
+  readonly caFile?: string;
+  /** PEM files of our own certificate and its key, where the server asks for one. */
+  readonly certificateFile?: string;
+  readonly keyFile?: string;
   /** Deadline of one request until its last byte; default 120. */
   readonly timeoutSeconds?: number;
   /** Tries in all when the server is busy or down for a moment; default 4. */
