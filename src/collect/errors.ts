@@ -129,3 +129,19 @@ export function storeTaken(directory: string, held: string, wanted: string): Mls
     details: { directory, held, wanted },
   });
 }
+
+export function storeDamaged(directory: string, problem: string): MlschedError {
+  return new MlschedError('MLS_COLLECT_STORE_DAMAGED', `store ${directory} is damaged: ${problem}`, {
+    kind: 'invalid-input',
+    hint: 'Restore it from a backup, or move it away and collect again into an empty folder.',
+    details: { directory },
+  });
+}
+
+export function noStore(directory: string): MlschedError {
+  return new MlschedError('MLS_COLLECT_NO_STORE', `${directory} is no store: it has no history.json`, {
+    kind: 'not-found',
+    hint: "Fill one with 'mlsched collect history --prometheus URL --store DIR', or check --store.",
+    details: { directory },
+  });
+}

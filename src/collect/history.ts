@@ -1,25 +1,31 @@
 import { noProgress } from '#kernel/progress';
 import type { Progress } from '#kernel/progress';
-import { DAY_MS, SECOND_MS } from '#kernel/units';
+import { clamp, DAY_MS, MINUTE_MS, SECOND_MS } from '#kernel/units';
 import type { PrometheusReader } from '#platform/prometheus';
 import { noHistory } from './errors.ts';
-import { fetchDay } from './history-day.ts';
+import { everyRow, fetchSpan } from './fetch-span.ts';
+import type { RowFilter, SpanSource } from './fetch-span.ts';
 import { METRIC_CATALOGUE } from './metric-catalogue.ts';
 import type { MetricDefinition } from './metric-catalogue.ts';
 import type { NodeIdentity } from './node-identity.ts';
-import { dayOf, openHistoryStore, startOfDay } from './store.ts';
-import type { DayRecord } from './store.ts';
+import { dayOf, startOfDay } from './store/manifest.ts';
+import type { DayRecord } from './store/manifest.ts';
+import { openHistoryStore } from './store/store.ts';
+import type { HistoryStore } from './store/store.ts';
 
-export interface CollectHistoryOptions {
-  readonly reader: PrometheusReader;
-  readonly identity: NodeIdentity;
+export interface CollectHistoryOptions extends FillOptions {
   /** Folder of the store. */
   readonly storeDirectory: string;
+  /** Default 30. */
+  readonly stepSeconds?: number;
+}
+
+export interface FillOptions {
+  readonly reader: PrometheusReader;
+  readonly identity: NodeIdentity;
   /** Span to fetch, epoch milliseconds, `[startMs, endMs)`; begins at the midnight (UTC) before `startMs`. */
   readonly startMs: number;
   readonly endMs: number;
-  /** Default 30. */
-  readonly stepSeconds?: number;
   readonly metrics?: readonly MetricDefinition[];
   readonly progress?: Progress;
 }
@@ -29,56 +35,65 @@ export interface HistoryReport {
   readonly daysFetched: number;
   /** Days that an earlier run had completed. */
   readonly daysKept: number;
+  readonly rowsAdded: number;
   readonly samplesFetched: number;
   readonly days: Readonly<Record<string, DayRecord>>;
   /** Columns that no fetched day had. */
   readonly absentColumns: readonly string[];
 }
 
-const DEFAULT_STEP_SECONDS = 30;
+export const DEFAULT_STEP_SECONDS = 30;
+/** A span that goes on behind stored rows asks for this much again: scrapes may have come late. */
+export const SETTLE_MS = 5 * MINUTE_MS;
+/** Numbers held at once for a span; larger clusters are read in shorter spans. */
+const MAX_CELLS = 6_000_000;
+const MIN_SPAN_STEPS = 20;
+const PROBE_MS = 10 * MINUTE_MS;
+/** When the probe finds nothing, a cluster of this many nodes is taken for granted. */
+const UNKNOWN_NODES = 500;
 
 /**
- * Fetches history day by day into a store. Days that are complete are left alone, so a run that was killed
- * goes on where it stopped, and a second run changes nothing but the day that was not over yet.
+ * Fetches history day by day into a store. Days that are complete are left alone, so a run that was killed goes on
+ * where it stopped, and a second run changes nothing but the day that was not over yet.
  *
- * @throws MlschedError `MLS_COLLECT_NO_HISTORY` when no day has a CPU sample of any node, `MLS_PROMETHEUS_*`,
- *   `MLS_FILES_*`. Days finished before the error stay.
+ * @throws MlschedError `MLS_COLLECT_NO_HISTORY` when no day has a CPU sample of any node, `MLS_FILES_TAKEN` when
+ *   another collector writes the store, `MLS_PROMETHEUS_*`, `MLS_FILES_*`. What was stored before the error stays.
  */
 export async function collectHistory(options: CollectHistoryOptions): Promise<HistoryReport> {
+  const store = await openHistoryStore(
+    options.storeDirectory,
+    { source: 'prometheus', stepSeconds: options.stepSeconds ?? DEFAULT_STEP_SECONDS },
+    'collect history',
+  );
+  try {
+    return await fillHistory(store, options);
+  } finally {
+    await store.close();
+  }
+}
+
+/** As `collectHistory`, into a store that is open. */
+export async function fillHistory(store: HistoryStore, options: FillOptions): Promise<HistoryReport> {
   const progress = options.progress ?? noProgress;
-  const store = await openHistoryStore(options.storeDirectory, {
-    source: 'prometheus',
-    stepSeconds: options.stepSeconds ?? DEFAULT_STEP_SECONDS,
-  });
   const stepMs = store.stepSeconds * SECOND_MS;
   const lastWindowMs = Math.floor(options.endMs / stepMs) * stepMs;
   const firstDay = startOfDay(options.startMs);
   const total = Math.ceil((options.endMs - firstDay) / DAY_MS);
+  const run: Run = { store, options, stepMs, spanMs: 0, samples: 0, rows: 0, writing: Promise.resolve() };
   let daysFetched = 0;
-  let samplesFetched = 0;
-  // One day is written while the next one is fetched.
-  let writing: Promise<void> = Promise.resolve();
   try {
     for (let index = 0; index < total; index++) {
-      const day = dayOf(firstDay + index * DAY_MS);
-      const startMs = store.coveredTo(day) ?? firstDay + index * DAY_MS;
-      const endMs = Math.min(firstDay + (index + 1) * DAY_MS, lastWindowMs);
-      progress.report(index, total, `history of ${day}`);
-      if (startMs >= endMs) continue;
-      const { tables, record } = await fetchDay(options, {
-        startMs,
-        endMs,
-        stepMs,
-      });
-      await writing;
-      writing = store.append(day, tables, record);
-      // Awaited in the next round; until then a failure must not count as unhandled.
-      writing.catch(() => undefined);
+      const day = firstDay + index * DAY_MS;
+      const endMs = Math.min(day + DAY_MS, lastWindowMs);
+      if ((store.coveredTo(dayOf(day)) ?? day) >= endMs) continue;
+      if (run.spanMs === 0) run.spanMs = await chooseSpan(options, stepMs);
       daysFetched++;
-      samplesFetched += record.samples;
+      await fillDay(run, { startMs: day, endMs }, (share) =>
+        progress.report(index + share, total, describeProgress(day, run.samples)),
+      );
     }
   } finally {
-    await writing;
+    await run.writing;
   }
   progress.report(total, total, 'history');
   const days = Object.fromEntries(store.days());
@@ -87,5 +102,78 @@ export async function collectHistory(options: CollectHistoryOptions): Promise<Hi
   const absentColumns = (options.metrics ?? METRIC_CATALOGUE)
     .map(({ column }) => column)
     .filter((column) => records.every((record) => record.absentColumns.includes(column)));
-  return { daysFetched, daysKept: total - daysFetched, samplesFetched, days, absentColumns };
+  return {
+    daysFetched,
+    daysKept: total - daysFetched,
+    rowsAdded: run.rows,
+    samplesFetched: run.samples,
+    days,
+    absentColumns,
+  };
+}
+
+function describeProgress(day: number, samples: number): string {
+  return `days of history, now ${dayOf(day)}, ${(samples / 1e6).toFixed(1)} million samples`;
+}
+
+interface Run {
+  readonly store: HistoryStore;
+  readonly options: FillOptions;
+  readonly stepMs: number;
+  /** Length of one fetch; 0 until it is chosen. */
+  spanMs: number;
+  samples: number;
+  rows: number;
+  /** One span is written while the next one is fetched. */
+  writing: Promise<void>;
+}
+
+async function fillDay(
+  run: Run,
+  { startMs, endMs }: { readonly startMs: number; readonly endMs: number },
+  report: (share: number) => void,
+): Promise<void> {
+  const { store, options, stepMs } = run;
+  const day = dayOf(startMs);
+  const coveredMs = store.coveredTo(day);
+  const filter = coveredMs === undefined ? everyRow : await newRows(store, day);
+  const fromMs = Math.max(startMs, (coveredMs ?? startMs) - SETTLE_MS);
+  for (let at = fromMs; at < endMs; at += run.spanMs) {
+    report((at - startMs) / DAY_MS);
+    const span = { startMs: at, endMs: Math.min(at + run.spanMs, endMs), stepMs };
+    const batch = await fetchSpan(options, span, filter);
+    await run.writing;
+    run.writing = store.addSegment(batch);
+    // Awaited in the next round; until then a failure must not count as unhandled.
+    run.writing.catch(() => undefined);
+    run.samples += batch.record.samples;
+    run.rows += batch.record.rows;
+  }
+}
+
+/** Rows that the store does not have. */
+export async function newRows(store: HistoryStore, day: string): Promise<RowFilter> {
+  const coverage = await store.coverage(day);
+  return { isWanted: (node, timeMs) => !coverage.has(node, timeMs) };
+}
+
+/** As long as memory allows, at most a day: by the number of nodes and processors at the end of the history. */
+async function chooseSpan(
+  { reader, endMs, metrics }: SpanSource & { endMs: number },
+  stepMs: number,
+): Promise<number> {
+  const cpu = (metrics ?? METRIC_CATALOGUE).find(({ column }) => column === 'cpu_usage_ratio');
+  if (cpu === undefined) return DAY_MS;
+  const instances = new Set<string>();
+  let series = 0;
+  const selection = { matchers: cpu.selector, startMs: endMs - PROBE_MS, endMs };
+  for await (const { labels } of reader.read(selection)) {
+    series++;
+    instances.add(labels['instance'] ?? '');
+  }
+  const nodes = instances.size || UNKNOWN_NODES;
+  const columns = METRIC_CATALOGUE.length + 2;
+  const cellsPerStep = Math.max(series, nodes * columns);
+  const steps = clamp(Math.floor(MAX_CELLS / cellsPerStep), MIN_SPAN_STEPS, Math.floor(DAY_MS / stepMs));
+  return steps * stepMs;
 }

@@ -32,8 +32,8 @@ test('a trace comes back from the store value for value, a file a day', async ()
   );
   assert.equal(report.daysWritten, 33);
   assert.deepEqual((await readdir(join(storeDirectory, 'nodes'))).slice(0, 2), [
-    '2026-01-05.parquet',
-    '2026-01-06.parquet',
+    '2026-01-05.000001.parquet',
+    '2026-01-06.000002.parquet',
   ]);
 });
 
@@ -41,11 +41,13 @@ test('a second run writes nothing; a lost day is written again, the same to the 
   const storeDirectory = join(folder, 'again');
   await importTrace({ traceDirectory: TRACE, storeDirectory });
   const before = await checksums(storeDirectory);
+  const [sixth = ''] = [...before.keys()].filter((name) => name.startsWith('2026-01-10'));
 
   assert.equal((await importTrace({ traceDirectory: TRACE, storeDirectory })).daysWritten, 0);
-  await unlink(join(storeDirectory, 'nodes/2026-01-10.parquet'));
+  await unlink(join(storeDirectory, 'nodes', sixth));
   assert.equal((await importTrace({ traceDirectory: TRACE, storeDirectory })).daysWritten, 1);
-  assert.deepEqual(await checksums(storeDirectory), before);
+  const hashes = [...(await checksums(storeDirectory)).values()];
+  assert.deepEqual(hashes.sort(), [...before.values()].sort());
 });
 
 test('an import that stops in the middle goes on from there', async () => {

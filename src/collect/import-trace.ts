@@ -6,7 +6,9 @@ import { DAY_MS } from '#kernel/units';
 import { sha256, sha256File } from '#platform/files';
 import type { WriteColumn } from '#platform/files';
 import { readLoadSeries } from './load.ts';
-import { dayOf, openHistoryStore, startOfDay } from './store.ts';
+import { dayOf, startOfDay } from './store/manifest.ts';
+import { openHistoryStore } from './store/store.ts';
+import type { HistoryStore } from './store/store.ts';
 import { listParquet } from './tables.ts';
 
 export interface ImportTraceOptions {
@@ -35,8 +37,20 @@ export interface ImportReport {
 export async function importTrace(options: ImportTraceOptions): Promise<ImportReport> {
   const progress = options.progress ?? noProgress;
   const source = `trace:${await checksumTrace(options.traceDirectory)}`;
-  const store = await openHistoryStore(options.storeDirectory, { source, stepSeconds: 0 });
-  const series = await readLoadSeries(options.traceDirectory);
+  const store = await openHistoryStore(options.storeDirectory, { source, stepSeconds: 0 }, 'import');
+  try {
+    return await importInto(store, options.traceDirectory, progress);
+  } finally {
+    await store.close();
+  }
+}
+
+async function importInto(
+  store: HistoryStore,
+  traceDirectory: string,
+  progress: Progress,
+): Promise<ImportReport> {
+  const series = await readLoadSeries(traceDirectory);
   const days = listDays(series);
   let daysWritten = 0;
   let rows = 0;
@@ -49,19 +63,20 @@ export async function importTrace(options: ImportTraceOptions): Promise<ImportRe
     const count = slices.reduce((sum, { timesMs }) => sum + timesMs.length, 0);
     rows += count;
     if (store.coveredTo(dayOf(startMs)) === endMs) continue;
-    await store.append(
-      dayOf(startMs),
-      { nodes: buildColumns(slices, count), cluster: undefined },
-      {
+    await store.addSegment({
+      day: dayOf(startMs),
+      tables: { nodes: buildColumns(slices, count), cluster: undefined },
+      record: {
         coveredToMs: endMs,
         nodes: slices.length,
         rows: count,
         samples: count,
         counterResets: 0,
+        duplicateSeries: 0,
         absentColumns: [],
         nodesWithoutCpu: [],
       },
-    );
+    });
     daysWritten++;
   }
   progress.report(days.length, days.length, 'importing');

@@ -1,10 +1,12 @@
+import { basename, dirname, resolve } from 'node:path';
 import type { RawLoadSeries } from '#domain';
 import { noProgress } from '#kernel/progress';
 import type { Progress } from '#kernel/progress';
-import { valueMissing } from './errors.ts';
+import { noParquet, valueMissing } from './errors.ts';
 import { mergeSegments } from './load-merge.ts';
 import type { LoadFinding, LoadSegment } from './load-merge.ts';
 import { checkRatios } from './ratios.ts';
+import { isStore, withStoreFiles } from './store/read-store.ts';
 import { listParquet, readTable } from './tables.ts';
 import type { Table } from './tables.ts';
 
@@ -30,6 +32,7 @@ const DEFAULT_MAX_UNKNOWN = 0.5;
 /**
  * Reads the load of all machines in a folder of Parquet files.
  *
+ * A store of ours, or its folder `nodes/`, is read by its manifest, with live rows.
  * Columns: `machine` text, `time` timestamp (without a zone it counts as UTC), `cpu_usage_ratio` and, if the
  * source has it, `memory_usage_ratio`, in 0..1; others are ignored. A machine may be split over files.
  * Null and NaN are unknown samples (NaN in the result). Values up to 1.0001 are cut to 1.
@@ -54,8 +57,23 @@ export async function readLoadHistory(
   directory: string,
   options: ReadLoadOptions = {},
 ): Promise<LoadHistory> {
+  const store = await storeOf(directory);
+  if (store === undefined) return readFiles(await listParquet(directory), options);
+  return withStoreFiles(store, ({ nodes }) => {
+    if (nodes.length === 0) throw noParquet(directory);
+    return readFiles(nodes, options);
+  });
+}
+
+/** The store that a folder is, or whose `nodes/` it is: there the manifest says which files count. */
+async function storeOf(directory: string): Promise<string | undefined> {
+  const candidates = [directory, ...(basename(directory) === 'nodes' ? [dirname(resolve(directory))] : [])];
+  for (const candidate of candidates) if (await isStore(candidate)) return candidate;
+  return undefined;
+}
+
+async function readFiles(files: readonly string[], options: ReadLoadOptions): Promise<LoadHistory> {
   const progress = options.progress ?? noProgress;
-  const files = await listParquet(directory);
   const segments = new Map<string, LoadSegment[]>();
   for (const [index, file] of files.entries()) {
     progress.report(index, files.length, 'reading load');

@@ -16,6 +16,11 @@ export interface MetricDefinition {
   readonly kind: 'counter' | 'gauge';
   /** How the series of one node (cores, devices, pods) become one number. */
   readonly combine: 'sum' | 'mean' | 'max';
+  /**
+   * Labels that tell the series of one node apart. What differs in other labels only (job, replica, address) is the
+   * same thing seen twice.
+   */
+  readonly parts: readonly string[];
   /** `complement`: 1 - value. `ratio`: cut to 0..1, which scrape jitter can overshoot by a hair. */
   readonly shape: 'plain' | 'ratio' | 'complement';
   /** The same number in PromQL, for dashboards and for checking us. */
@@ -27,8 +32,9 @@ export interface MetricDefinition {
 const VIRTUAL_DEVICES = 'lo|veth.*|cali.*|flannel.*|cni.*|docker.*|br-.*|virbr.*|tunl.*|vxlan.*';
 const VIRTUAL_DISKS = 'loop.*|ram.*|dm-.*|sr.*';
 
+/** @param name - With `|`: the present name and older ones, so that a history over an upgrade has no hole. */
 function named(name: string, ...more: readonly LabelMatcher[]): LabelMatcher[] {
-  return [{ name: '__name__', type: '=', value: name }, ...more];
+  return [{ name: '__name__', type: name.includes('|') ? '=~' : '=', value: name }, ...more];
 }
 
 function equal(name: string, value: string): LabelMatcher {
@@ -39,6 +45,8 @@ function cpuMode(mode: string): LabelMatcher[] {
   return named('node_cpu_seconds_total', equal('mode', mode));
 }
 
+const CONTAINER = ['namespace', 'pod', 'uid', 'container'];
+
 type NodeMetric = Omit<MetricDefinition, 'group' | 'scope' | 'exporter'>;
 
 const NODE: readonly NodeMetric[] = [
@@ -47,6 +55,7 @@ const NODE: readonly NodeMetric[] = [
     selector: cpuMode('idle'),
     kind: 'counter',
     combine: 'mean',
+    parts: ['cpu'],
     shape: 'complement',
     promql: '1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[1m]))',
     ifAbsent: 'No load forecast and no placement by load: nothing works without it.',
@@ -56,6 +65,7 @@ const NODE: readonly NodeMetric[] = [
     selector: cpuMode('iowait'),
     kind: 'counter',
     combine: 'mean',
+    parts: ['cpu'],
     shape: 'ratio',
     promql: 'avg by (instance) (rate(node_cpu_seconds_total{mode="iowait"}[1m]))',
     ifAbsent: 'Slow disks look like idle processors to the health model.',
@@ -65,6 +75,7 @@ const NODE: readonly NodeMetric[] = [
     selector: cpuMode('steal'),
     kind: 'counter',
     combine: 'mean',
+    parts: ['cpu'],
     shape: 'ratio',
     promql: 'avg by (instance) (rate(node_cpu_seconds_total{mode="steal"}[1m]))',
     ifAbsent: 'Time taken by the hypervisor goes unseen; harmless on bare metal.',
@@ -74,6 +85,7 @@ const NODE: readonly NodeMetric[] = [
     selector: named('node_load1'),
     kind: 'gauge',
     combine: 'max',
+    parts: [],
     shape: 'plain',
     promql: 'node_load1',
     ifAbsent: 'Queues for the processor are known from pressure only.',
@@ -83,6 +95,7 @@ const NODE: readonly NodeMetric[] = [
     selector: named('node_pressure_cpu_waiting_seconds_total'),
     kind: 'counter',
     combine: 'max',
+    parts: [],
     shape: 'ratio',
     promql: 'rate(node_pressure_cpu_waiting_seconds_total[1m])',
     ifAbsent: 'Contention is known from load only (kernel without PSI).',
@@ -92,6 +105,7 @@ const NODE: readonly NodeMetric[] = [
     selector: named('node_memory_MemTotal_bytes'),
     kind: 'gauge',
     combine: 'max',
+    parts: [],
     shape: 'plain',
     promql: 'node_memory_MemTotal_bytes',
     ifAbsent: 'No memory forecast: the use cannot be put in relation.',
@@ -101,6 +115,7 @@ const NODE: readonly NodeMetric[] = [
     selector: named('node_memory_MemAvailable_bytes'),
     kind: 'gauge',
     combine: 'max',
+    parts: [],
     shape: 'plain',
     promql: 'node_memory_MemAvailable_bytes',
     ifAbsent: 'No memory forecast.',
@@ -110,6 +125,7 @@ const NODE: readonly NodeMetric[] = [
     selector: named('node_pressure_memory_waiting_seconds_total'),
     kind: 'counter',
     combine: 'max',
+    parts: [],
     shape: 'ratio',
     promql: 'rate(node_pressure_memory_waiting_seconds_total[1m])',
     ifAbsent: 'Reclaim stalls are not seen before they hurt (kernel without PSI).',
@@ -121,33 +137,50 @@ const SCHEDULING: readonly Omit<MetricDefinition, 'group'>[] = [
     column: 'pods_running',
     scope: 'node',
     exporter: 'kubelet',
-    selector: named('kubelet_running_pods'),
+    selector: named('kubelet_running_pods|kubelet_running_pod_count'),
     kind: 'gauge',
     combine: 'max',
+    parts: [],
     shape: 'plain',
-    promql: 'kubelet_running_pods',
+    promql: '{__name__=~"kubelet_running_pods|kubelet_running_pod_count"}',
     ifAbsent: 'Pod counts come from the API server only, not from history.',
   },
   {
     column: 'cpu_requested_cores',
     scope: 'node',
     exporter: 'kube-state-metrics',
-    selector: named('kube_pod_container_resource_requests', equal('resource', 'cpu')),
+    selector: named('kube_pod_container_resource_requests|kube_pod_container_resource_requests_cpu_cores', {
+      name: 'resource',
+      type: '=~',
+      // Before kube-state-metrics 2 the resource was part of the name.
+      value: 'cpu|',
+    }),
     kind: 'gauge',
     combine: 'sum',
+    parts: CONTAINER,
     shape: 'plain',
-    promql: 'sum by (node) (kube_pod_container_resource_requests{resource="cpu"})',
+    promql:
+      'sum by (node) ({__name__=~"kube_pod_container_resource_requests|kube_pod_container_resource_requests_cpu_cores",resource=~"cpu|"})',
     ifAbsent: 'Requests against real use cannot be compared over the past.',
   },
   {
     column: 'memory_requested_bytes',
     scope: 'node',
     exporter: 'kube-state-metrics',
-    selector: named('kube_pod_container_resource_requests', equal('resource', 'memory')),
+    selector: named(
+      'kube_pod_container_resource_requests|kube_pod_container_resource_requests_memory_bytes',
+      {
+        name: 'resource',
+        type: '=~',
+        value: 'memory|',
+      },
+    ),
     kind: 'gauge',
     combine: 'sum',
+    parts: CONTAINER,
     shape: 'plain',
-    promql: 'sum by (node) (kube_pod_container_resource_requests{resource="memory"})',
+    promql:
+      'sum by (node) ({__name__=~"kube_pod_container_resource_requests|kube_pod_container_resource_requests_memory_bytes",resource=~"memory|"})',
     ifAbsent: 'Requests against real use cannot be compared over the past.',
   },
   {
@@ -157,6 +190,7 @@ const SCHEDULING: readonly Omit<MetricDefinition, 'group'>[] = [
     selector: named('scheduler_pending_pods'),
     kind: 'gauge',
     combine: 'sum',
+    parts: ['instance', 'queue'],
     shape: 'plain',
     promql: 'sum(scheduler_pending_pods)',
     ifAbsent: 'Queue length before and after the rollout cannot be compared.',
@@ -168,6 +202,7 @@ const SCHEDULING: readonly Omit<MetricDefinition, 'group'>[] = [
     selector: named('scheduler_schedule_attempts_total'),
     kind: 'counter',
     combine: 'sum',
+    parts: ['instance', 'profile', 'result'],
     shape: 'plain',
     promql: 'sum(rate(scheduler_schedule_attempts_total[1m]))',
     ifAbsent: 'The share of failed attempts before the rollout is not known.',
@@ -176,11 +211,16 @@ const SCHEDULING: readonly Omit<MetricDefinition, 'group'>[] = [
     column: 'scheduling_seconds_per_second',
     scope: 'cluster',
     exporter: 'kube-scheduler',
-    selector: named('scheduler_scheduling_attempt_duration_seconds_sum'),
+    // The second name was that of Kubernetes up to 1.22.
+    selector: named(
+      'scheduler_scheduling_attempt_duration_seconds_sum|scheduler_e2e_scheduling_duration_seconds_sum',
+    ),
     kind: 'counter',
     combine: 'sum',
+    parts: ['instance', 'profile', 'result', 'attempts'],
     shape: 'plain',
-    promql: 'sum(rate(scheduler_scheduling_attempt_duration_seconds_sum[1m]))',
+    promql:
+      'sum(rate({__name__=~"scheduler_scheduling_attempt_duration_seconds_sum|scheduler_e2e_scheduling_duration_seconds_sum"}[1m]))',
     ifAbsent: 'Scheduling latency before the rollout is not known.',
   },
 ];
@@ -195,6 +235,7 @@ const NETWORK_STORAGE: readonly NodeMetric[] = [
     }),
     kind: 'counter',
     combine: 'sum',
+    parts: ['device'],
     shape: 'plain',
     promql: `sum by (instance) (rate(node_network_receive_bytes_total{device!~"${VIRTUAL_DEVICES}"}[1m]))`,
     ifAbsent: 'The health model is blind to the network.',
@@ -208,6 +249,7 @@ const NETWORK_STORAGE: readonly NodeMetric[] = [
     }),
     kind: 'counter',
     combine: 'sum',
+    parts: ['device'],
     shape: 'plain',
     promql: `sum by (instance) (rate(node_network_transmit_bytes_total{device!~"${VIRTUAL_DEVICES}"}[1m]))`,
     ifAbsent: 'The health model is blind to the network.',
@@ -217,6 +259,7 @@ const NETWORK_STORAGE: readonly NodeMetric[] = [
     selector: named('node_disk_io_time_seconds_total', { name: 'device', type: '!~', value: VIRTUAL_DISKS }),
     kind: 'counter',
     combine: 'max',
+    parts: ['device'],
     shape: 'ratio',
     promql: `max by (instance) (rate(node_disk_io_time_seconds_total{device!~"${VIRTUAL_DISKS}"}[1m]))`,
     ifAbsent: 'A saturated disk (a Longhorn rebuild, say) goes unseen.',
@@ -226,6 +269,7 @@ const NETWORK_STORAGE: readonly NodeMetric[] = [
     selector: named('node_filesystem_avail_bytes', equal('mountpoint', '/')),
     kind: 'gauge',
     combine: 'max',
+    parts: ['device'],
     shape: 'plain',
     promql: 'node_filesystem_avail_bytes{mountpoint="/"}',
     ifAbsent: 'Disk-pressure evictions come without warning.',

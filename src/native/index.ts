@@ -26,3 +26,4 @@ export type {
 export { createSession, floatTensor, integerTensor } from './onnx/session.ts';
 export type { CreateSessionOptions, OnnxSession, OnnxTensor } from './onnx/session.ts';
 export { exitAtOnce } from './exit.ts';
+export { tryLockFile } from './file-lock.ts';

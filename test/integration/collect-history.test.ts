@@ -10,6 +10,7 @@ import {
   collectHistory,
   collectLive,
   createNodeIdentity,
+  openHistoryStore,
   probeCatalogue,
   readLoadSeries,
 } from '#collect';
@@ -23,7 +24,7 @@ import type { BackfillMetric, LocalPrometheus } from '../harness/prometheus.ts';
 const DAY_MS = 86_400_000;
 const STEP_MS = 30_000;
 const DAYS = 3;
-const KILLS = 10;
+const KILLS = 5;
 const WORKER = join(import.meta.dirname, '../../src/collect/history.worker.ts');
 const MEMORY_BYTES = 2 ** 34;
 
@@ -143,7 +144,11 @@ describe('history from a real Prometheus', { skip: prometheusMissing() }, () => 
     const reader = createRemoteReader({ url: server.url });
     const first = { reader, identity, storeDirectory, startMs, endMs: endMs - DAY_MS / 2 };
     await collectHistory(first);
-    const path = join(storeDirectory, 'nodes', `${new Date(startMs).toISOString().slice(0, 10)}.parquet`);
+    const path = join(
+      storeDirectory,
+      'nodes',
+      `${new Date(startMs).toISOString().slice(0, 10)}.000001.parquet`,
+    );
     const checksum = await sha256File(path);
 
     assert.equal((await collectHistory(first)).daysFetched, 0);
@@ -178,10 +183,11 @@ describe('history from a real Prometheus', { skip: prometheusMissing() }, () => 
     const rounds: string[] = [];
     const remote = createRemoteReader({ url: server.url });
     const dead = createRemoteReader({ url: 'http://127.0.0.1:9', attempts: 1 });
+    const store = await openHistoryStore(storeDirectory, { source: 'prometheus', stepSeconds: 30 });
     await collectLive({
+      store,
       reader: { protocol: 'remote-read', read: (span) => (rounds.length === 2 ? dead : remote).read(span) },
       identity,
-      storeDirectory,
       clock,
       signal: stop.signal,
       intervalSeconds: 0.01,
@@ -192,6 +198,8 @@ describe('history from a real Prometheus', { skip: prometheusMissing() }, () => 
         if (rounds.length === 6) stop.abort();
       },
     });
+
+    await store.close();
 
     assert.deepEqual(rounds, [
       'collected',
@@ -224,7 +232,8 @@ describe('history from a real Prometheus', { skip: prometheusMissing() }, () => 
       }),
     );
 
-    assert.equal(stores[0]?.length, 2 * DAYS + 1);
+    // A file a day, the manifest and the lock: the source has nothing about the cluster as a whole.
+    assert.equal(stores[0]?.length, DAYS + 2);
     assert.deepEqual(stores[0], stores[1]);
   });
 

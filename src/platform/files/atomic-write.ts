@@ -80,7 +80,7 @@ export async function removeAbandoned(directory: string): Promise<number> {
 }
 
 /** Flushes a file or a folder to the disk. */
-async function syncPath(path: string): Promise<void> {
+export async function syncPath(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
     await handle.sync();

@@ -80,6 +80,23 @@ export function badJson(path: string, where: string, cause: unknown): MlschedErr
   );
 }
 
+/** The engine cannot answer the question as it is put. */
+export function badQuery(problem: string): MlschedError {
+  return new MlschedError('MLS_FILES_BAD_QUERY', `the query cannot be answered: ${problem}`, {
+    kind: 'invalid-input',
+    hint: 'Write one SELECT in the dialect of DuckDB over the tables that the command names.',
+  });
+}
+
+/** Another process writes here. */
+export function folderTaken(directory: string, holder: string): MlschedError {
+  return new MlschedError('MLS_FILES_TAKEN', `${directory} is being written by ${holder}`, {
+    kind: 'conflict',
+    hint: 'One writer at a time: wait until it ends, stop it, or use another folder.',
+    details: { directory },
+  });
+}
+
 /** Turns what Node or DuckDB throws on a path into one of our errors; ours pass unchanged. */
 export function translateFault(path: string, error: unknown): MlschedError {
   if (isMlschedError(error)) return error;

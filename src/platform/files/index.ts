@@ -2,8 +2,15 @@ export { removeAbandoned, replaceFile, writeFileAtomic } from './atomic-write.ts
 export { pathMissing } from './errors.ts';
 export { readJson, writeJson } from './json.ts';
 export { listFiles } from './list-files.ts';
+export { copyParquet } from './parquet-merge.ts';
+export { queryParquet } from './parquet-query.ts';
+export type { QueryAnswer } from './parquet-query.ts';
 export { describeParquet, readParquetColumns } from './parquet-read.ts';
 export type { ColumnData, ColumnKind, ParquetTable, TextColumn } from './parquet-read.ts';
 export { writeParquet } from './parquet-write.ts';
 export type { WriteColumn } from './parquet-write.ts';
+export { openRecordLog, readRecordLog } from './record-log.ts';
+export type { RecordLog, RecordLogContent } from './record-log.ts';
+export { acquireFolderLock, folderLockHolder } from './folder-lock.ts';
+export type { FolderLock, LockHolder } from './folder-lock.ts';
 export { sha256, sha256File } from './sha256.ts';
