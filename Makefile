@@ -5,7 +5,7 @@ NODE := node_modules/node/bin/node
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z][a-zA-Z-]*:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-zA-Z-]*:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  %-16s %s\n", $$1, $$2}'
 
 .PHONY: setup
 setup: ## Install everything a clone needs: npm packages, Node 24, libxgboost
@@ -14,6 +14,10 @@ setup: ## Install everything a clone needs: npm packages, Node 24, libxgboost
 .PHONY: demo
 demo: setup ## The main job on a real trace: train, compare policies, write the report
 	@bin/mlsched demo
+
+.PHONY: demo-prometheus
+demo-prometheus: setup ## The same from a real local Prometheus, back-filled with the trace (needs Debian's prometheus)
+	@$(NODE) tools/demo-prometheus.ts
 
 .PHONY: test
 test: setup ## Run every test this machine can run; with MLSCHED_REQUIRE_ALL=1 a skip is a failure

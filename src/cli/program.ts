@@ -1,4 +1,5 @@
 import { Command } from '@commander-js/extra-typings';
+import { collectCommand } from './commands/collect.ts';
 import { qualityCommand } from './commands/quality.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { completionCommand } from './commands/completion.ts';
@@ -44,6 +45,7 @@ function commands(program: Command): unknown[] {
     evaluateCommand(),
     simulateCommand(),
     serveCommand(),
+    collectCommand(),
     qualityCommand(),
     featuresCommand(),
     doctorCommand(),

@@ -18,6 +18,8 @@ export interface CommonOptions {
 export interface CommandSpec<Data> {
   /** As typed, without options: `evaluate forecast`. */
   readonly name: string;
+  /** True for a service, which ends in order on SIGINT and SIGTERM by itself. */
+  readonly isService?: boolean;
   run(context: CommandContext): Promise<CommandResult<Data>>;
   print(data: Data, context: CommandContext): string;
 }
@@ -30,7 +32,7 @@ export interface CommandSpec<Data> {
 export async function runCommand<Data>(spec: CommandSpec<Data>, options: CommonOptions): Promise<void> {
   const display = createProgressDisplay(options.progress, process.stderr, Date.now);
   const context = createContext(options, display);
-  exitOnInterrupt(display);
+  if (spec.isService !== true) exitOnInterrupt(display);
   try {
     const result = await spec.run(context);
     display.clear();

@@ -4,7 +4,7 @@ import { clamp, DAY_MS, MINUTE_MS, SECOND_MS } from '#kernel/units';
 import type { PrometheusReader } from '#platform/prometheus';
 import { noHistory } from './errors.ts';
 import { everyRow, fetchSpan } from './fetch-span.ts';
-import type { RowFilter, SpanSource } from './fetch-span.ts';
+import type { RowFilter } from './fetch-span.ts';
 import { METRIC_CATALOGUE } from './metric-catalogue.ts';
 import type { MetricDefinition } from './metric-catalogue.ts';
 import type { NodeIdentity } from './node-identity.ts';
@@ -47,6 +47,7 @@ export const DEFAULT_STEP_SECONDS = 30;
 export const SETTLE_MS = 5 * MINUTE_MS;
 /** Numbers held at once for a span; larger clusters are read in shorter spans. */
 const MAX_CELLS = 6_000_000;
+const COLUMNS = METRIC_CATALOGUE.length + 2;
 const MIN_SPAN_STEPS = 20;
 const PROBE_MS = 10 * MINUTE_MS;
 /** When the probe finds nothing, a cluster of this many nodes is taken for granted. */
@@ -66,7 +67,9 @@ export async function collectHistory(options: CollectHistoryOptions): Promise<Hi
     'collect history',
   );
   try {
-    return await fillHistory(store, options);
+    const report = await fillHistory(store, options);
+    await store.compact(options.endMs);
+    return report;
   } finally {
     await store.close();
   }
@@ -79,14 +82,23 @@ export async function fillHistory(store: HistoryStore, options: FillOptions): Pr
   const lastWindowMs = Math.floor(options.endMs / stepMs) * stepMs;
   const firstDay = startOfDay(options.startMs);
   const total = Math.ceil((options.endMs - firstDay) / DAY_MS);
-  const run: Run = { store, options, stepMs, spanMs: 0, samples: 0, rows: 0, writing: Promise.resolve() };
+  const run: Run = {
+    store,
+    options,
+    stepMs,
+    spanMs: 0,
+    isSpanGuessed: false,
+    samples: 0,
+    rows: 0,
+    writing: Promise.resolve(),
+  };
   let daysFetched = 0;
   try {
     for (let index = 0; index < total; index++) {
       const day = firstDay + index * DAY_MS;
       const endMs = Math.min(day + DAY_MS, lastWindowMs);
       if ((store.coveredTo(dayOf(day)) ?? day) >= endMs) continue;
-      if (run.spanMs === 0) run.spanMs = await chooseSpan(options, stepMs);
+      if (run.spanMs === 0) await chooseSpan(run);
       daysFetched++;
       await fillDay(run, { startMs: day, endMs }, (share) =>
         progress.report(index + share, total, describeProgress(day, run.samples)),
@@ -122,6 +134,8 @@ interface Run {
   readonly stepMs: number;
   /** Length of one fetch; 0 until it is chosen. */
   spanMs: number;
+  /** Nothing was known about the size of the cluster. */
+  isSpanGuessed: boolean;
   samples: number;
   rows: number;
   /** One span is written while the next one is fetched. */
@@ -138,10 +152,15 @@ async function fillDay(
   const coveredMs = store.coveredTo(day);
   const filter = coveredMs === undefined ? everyRow : await newRows(store, day);
   const fromMs = Math.max(startMs, (coveredMs ?? startMs) - SETTLE_MS);
-  for (let at = fromMs; at < endMs; at += run.spanMs) {
+  for (let at = fromMs; at < endMs;) {
     report((at - startMs) / DAY_MS);
     const span = { startMs: at, endMs: Math.min(at + run.spanMs, endMs), stepMs };
+    at = span.endMs;
     const batch = await fetchSpan(options, span, filter);
+    if (run.isSpanGuessed && batch.record.nodes > 0) {
+      run.isSpanGuessed = false;
+      run.spanMs = spanFor(stepMs, batch.record.nodes * COLUMNS);
+    }
     await run.writing;
     run.writing = store.addSegment(batch);
     // Awaited in the next round; until then a failure must not count as unhandled.
@@ -158,22 +177,21 @@ export async function newRows(store: HistoryStore, day: string): Promise<RowFilt
 }
 
 /** As long as memory allows, at most a day: by the number of nodes and processors at the end of the history. */
-async function chooseSpan(
-  { reader, endMs, metrics }: SpanSource & { endMs: number },
-  stepMs: number,
-): Promise<number> {
-  const cpu = (metrics ?? METRIC_CATALOGUE).find(({ column }) => column === 'cpu_usage_ratio');
-  if (cpu === undefined) return DAY_MS;
+async function chooseSpan(run: Run): Promise<void> {
+  const { reader, endMs, metrics = METRIC_CATALOGUE } = run.options;
+  const cpu = metrics.find(({ column }) => column === 'cpu_usage_ratio');
   const instances = new Set<string>();
   let series = 0;
-  const selection = { matchers: cpu.selector, startMs: endMs - PROBE_MS, endMs };
+  const selection = { matchers: cpu?.selector ?? [], startMs: endMs - PROBE_MS, endMs };
   for await (const { labels } of reader.read(selection)) {
     series++;
     instances.add(labels['instance'] ?? '');
   }
-  const nodes = instances.size || UNKNOWN_NODES;
-  const columns = METRIC_CATALOGUE.length + 2;
-  const cellsPerStep = Math.max(series, nodes * columns);
-  const steps = clamp(Math.floor(MAX_CELLS / cellsPerStep), MIN_SPAN_STEPS, Math.floor(DAY_MS / stepMs));
-  return steps * stepMs;
+  run.isSpanGuessed = instances.size === 0;
+  run.spanMs = spanFor(run.stepMs, Math.max(series, (instances.size || UNKNOWN_NODES) * COLUMNS));
+}
+
+function spanFor(stepMs: number, cellsPerStep: number): number {
+  const longest = Math.floor(DAY_MS / stepMs);
+  return stepMs * clamp(Math.floor(MAX_CELLS / cellsPerStep), Math.min(MIN_SPAN_STEPS, longest), longest);
 }

@@ -46,6 +46,7 @@ export interface CollectLiveOptions extends SpanSource {
   readonly settleSeconds?: number;
   /** Days that are kept; default: all. */
   readonly retentionDays?: number;
+  readonly onRoundBegin?: () => void;
   /** Told after each round. */
   readonly onRound?: (round: LiveRound) => void;
 }
@@ -84,6 +85,7 @@ export async function collectLive(options: CollectLiveOptions): Promise<void> {
     isAlone: true,
   };
   while (!signal.aborted) {
+    options.onRoundBegin?.();
     options.onRound?.(await collectRound(live));
     await sleepUntilNext(options);
   }

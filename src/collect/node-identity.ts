@@ -60,7 +60,7 @@ export function createNodeIdentity(sources: IdentitySources = {}): NodeIdentity 
 }
 
 /** `10.0.0.1:9100` -> `10.0.0.1`, `[fd00::1]:9100` -> `fd00::1`, a bare IPv6 address stays. */
-function withoutPort(instance: string): string {
+export function withoutPort(instance: string): string {
   const bracketed = /^\[(?<address>.+)\](?::\d+)?$/.exec(instance)?.groups?.['address'];
   if (bracketed !== undefined) return bracketed;
   return instance.indexOf(':') === instance.lastIndexOf(':') ? instance.replace(/:\d+$/, '') : instance;

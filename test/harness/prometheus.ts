@@ -31,6 +31,7 @@ export function prometheusMissing(): string | false {
 export async function startPrometheus(
   folder: string,
   history: readonly BackfillMetric[],
+  flags: readonly string[] = [],
 ): Promise<LocalPrometheus> {
   const data = join(folder, 'data');
   await mkdir(data, { recursive: true });
@@ -50,6 +51,7 @@ export async function startPrometheus(
     // The default of 15 days would drop the back-filled blocks.
     '--storage.tsdb.retention.time=90d',
     `--web.listen-address=127.0.0.1:${port}`,
+    ...flags,
   ];
   const server = startProcess('prometheus', command, log);
   const url = `http://127.0.0.1:${port}`;

@@ -1,0 +1,146 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { collectLive, createLiveMetrics, openHistoryStore } from '#collect';
+import type { HistoryStore, LiveRound } from '#collect';
+import { systemClock } from '#kernel/clock';
+import { isMlschedError, messageOf } from '#kernel/errors';
+import type { Log } from '#kernel/log';
+import { createMetricRegistry } from '#kernel/metrics';
+import { DAY_SECONDS, SECOND_MS } from '#kernel/units';
+import { createHttpServer, listen } from '#platform/http-server';
+import { openSource } from './collect-source.ts';
+import type { CollectSource, CollectSourceOptions } from './collect-source.ts';
+import { createRoundLog } from './round-log.ts';
+
+export interface CollectLiveRequest {
+  readonly source: CollectSourceOptions;
+  readonly storeDirectory: string;
+  /** Days to reach back when the store is empty. */
+  readonly days: number;
+  readonly stepSeconds: number;
+  readonly retentionDays?: number;
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly log: Log;
+  /** Ends the collection after the round under way. */
+  readonly signal: AbortSignal;
+  onListening(port: number): void;
+}
+
+export interface CollectLiveResult {
+  readonly rounds: number;
+  readonly rows: number;
+  readonly coveredTo: string | undefined;
+}
+
+const RETRY_MS = 5 * SECOND_MS;
+/** Without a stored round for so many intervals the service is not ready. */
+const STALE_INTERVALS = 6;
+
+/**
+ * Collects until it is told to stop, and answers `/metrics`, `/livez`, `/readyz` meanwhile. A second collector on the
+ * same store stands by and takes over when the first one ends, however it ends.
+ *
+ * @throws MlschedError for what waiting cannot cure: a damaged store, a wrong node map, a taken port.
+ */
+export async function runCollectLive(request: CollectLiveRequest): Promise<CollectLiveResult> {
+  const { log, stepSeconds } = request;
+  const registry = createMetricRegistry('collect');
+  const metrics = createLiveMetrics(registry);
+  const state = { reason: 'starting' as string | undefined, rounds: 0, rows: 0, collectedAtMs: Date.now() };
+  const isStale = (): boolean => Date.now() - state.collectedAtMs > STALE_INTERVALS * stepSeconds * SECOND_MS;
+  const unreadyReason = (): string | undefined =>
+    state.reason ?? (isStale() ? 'nothing was stored for several intervals' : undefined);
+  const server = createHttpServer({ log, registry, unreadyReason });
+  request.onListening(await listen(server, request.host, request.port));
+  const tell = createRoundLog(log);
+  let store: HistoryStore | undefined;
+  try {
+    store = await waitForStore(request, (reason) => (state.reason = reason));
+    const source = store && (await waitForSource(request, (reason) => (state.reason = reason)));
+    if (store === undefined || source === undefined) return { rounds: 0, rows: 0, coveredTo: undefined };
+    const writer = store;
+    let beganMs = performance.now();
+    const onRound = (round: LiveRound): void => {
+      metrics.observe(round, (performance.now() - beganMs) / SECOND_MS);
+      metrics.observeStore({
+        walBytes: writer.walBytes,
+        skewMs: source.reader.clockSkewMs?.(),
+        isWriter: true,
+      });
+      tell(round);
+      state.rounds++;
+      state.reason = round.kind === 'waiting' ? round.error.message : undefined;
+      if (round.kind === 'empty') state.reason = 'the source knows no load of any node';
+      if (round.kind !== 'collected') return;
+      state.collectedAtMs = Date.now();
+      state.rows += round.rows;
+    };
+    const lookbackSeconds = request.days * DAY_SECONDS;
+    await collectLive({
+      ...request,
+      ...source,
+      store,
+      clock: systemClock,
+      lookbackSeconds,
+      intervalSeconds: stepSeconds,
+      onRoundBegin: () => (beganMs = performance.now()),
+      onRound,
+    });
+    await store.flush();
+    const coveredMs = store.days().at(-1)?.[1].coveredToMs;
+    const coveredTo = coveredMs === undefined ? undefined : new Date(coveredMs).toISOString();
+    return { rounds: state.rounds, rows: state.rows, coveredTo };
+  } finally {
+    await store?.close();
+    await server.close();
+  }
+}
+
+type Tell = (reason: string) => void;
+
+/** The store once nobody else writes it; undefined when told to stop before. */
+function waitForStore(request: CollectLiveRequest, tell: Tell): Promise<HistoryStore | undefined> {
+  const { storeDirectory, stepSeconds, log } = request;
+  return waitFor(request, {
+    work: async () => {
+      const store = await openHistoryStore(
+        storeDirectory,
+        { source: 'prometheus', stepSeconds },
+        'collect live',
+      );
+      for (const file of store.damagedFiles)
+        log.warning('a file of the store was damaged or missing', { file });
+      return store;
+    },
+    isPassing: (code) => code === 'MLS_FILES_TAKEN',
+    tell: (reason) => tell(`standing by: ${reason}`),
+  });
+}
+
+function waitForSource(request: CollectLiveRequest, tell: Tell): Promise<CollectSource | undefined> {
+  return waitFor(request, {
+    work: () => openSource(request.source, systemClock.nowMs()),
+    isPassing: (code) => code.startsWith('MLS_PROMETHEUS_') && code !== 'MLS_PROMETHEUS_BAD_ADDRESS',
+    tell,
+  });
+}
+
+async function waitFor<T>(
+  { log, signal }: CollectLiveRequest,
+  step: { work(): Promise<T>; isPassing(code: string): boolean; tell: Tell },
+): Promise<T | undefined> {
+  let told = '';
+  while (!signal.aborted) {
+    try {
+      return await step.work();
+    } catch (error) {
+      if (!isMlschedError(error) || !step.isPassing(error.code)) throw error;
+      step.tell(error.message);
+      if (told !== error.code) log.warning(messageOf(error), { code: error.code, hint: error.hint });
+      told = error.code;
+      await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+  return undefined;
+}

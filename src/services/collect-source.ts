@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { createNodeIdentity, discoverNodes, METRIC_CATALOGUE } from '#collect';
+import type { NodeAddresses, NodeIdentity } from '#collect';
+import { MlschedError, messageOf } from '#kernel/errors';
+import { MINUTE_MS } from '#kernel/units';
+import { openReader } from '#platform/prometheus';
+import type { PrometheusOptions, PrometheusReader } from '#platform/prometheus';
+
+/** How to reach a Prometheus and to name the nodes it speaks of. */
+export interface CollectSourceOptions extends PrometheusOptions {
+  /** YAML file of addresses and node names. */
+  readonly nodeMapFile?: string;
+  /** Nodes as the API server lists them; without it, the source is asked. */
+  readonly clusterNodes?: readonly NodeAddresses[];
+}
+
+export interface CollectSource {
+  readonly reader: PrometheusReader;
+  readonly identity: NodeIdentity;
+}
+
+const PROBE_MS = 10 * MINUTE_MS;
+const NodeMap = z.record(z.string(), z.string().min(1));
+
+/**
+ * Connects to a Prometheus by the fastest protocol that it has, and learns the names of its nodes.
+ *
+ * @throws MlschedError `MLS_PROMETHEUS_*`, `MLS_SERVICES_NODE_MAP`.
+ */
+export async function openSource(options: CollectSourceOptions, nowMs: number): Promise<CollectSource> {
+  const staticNames = options.nodeMapFile === undefined ? {} : await readNodeMap(options.nodeMapFile);
+  const [probe] = METRIC_CATALOGUE;
+  const reader = await openReader(options, {
+    matchers: probe?.selector ?? [],
+    startMs: nowMs - PROBE_MS,
+    endMs: nowMs,
+  });
+  const clusterNodes = options.clusterNodes ?? (await discoverNodes(reader, nowMs));
+  return { reader, identity: createNodeIdentity({ staticNames, clusterNodes }) };
+}
+
+async function readNodeMap(path: string): Promise<Record<string, string>> {
+  try {
+    return NodeMap.parse(parse(await readFile(path, 'utf8')) ?? {});
+  } catch (error) {
+    const issue = error instanceof z.ZodError ? error.issues[0] : undefined;
+    const problem = issue === undefined ? messageOf(error) : `${issue.path.join('.')}: ${issue.message}`;
+    throw new MlschedError('MLS_SERVICES_NODE_MAP', `node map ${path}: ${problem}`, {
+      kind: 'invalid-input',
+      hint: 'One line a node, address and name: `10.0.0.1: worker-1`.',
+      details: { file: path },
+      cause: error,
+    });
+  }
+}
