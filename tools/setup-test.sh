@@ -25,4 +25,4 @@ for requirements in tools/python/requirements-*.txt; do
   bash tools/python/setup-env.sh "${name%.txt}" >/dev/null
 done
 say "building the control plane for the integration tests (cached; about 10 min the first time)"
-scheduler-plugin/build.sh control-plane >/dev/null
+scheduler-plugin/build.sh control-plane plugin >/dev/null

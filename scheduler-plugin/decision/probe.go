@@ -83,7 +83,7 @@ func (c *Client) trial(ctx context.Context, replica *replica) {
 }
 
 func (c *Client) askNothing(ctx context.Context, replica *replica) error {
-	pod := &Pod{Namespace: "mlsched", Name: "trial", Labels: map[string]string{}}
+	pod := &Pod{Namespace: "mlsched", Name: "trial", UID: "trial", Labels: map[string]string{}}
 	body, err := json.Marshal(scoreRequest{schemaVersion, pod, []string{}, []Requested{}, c.options.Timeout.Milliseconds()})
 	if err != nil {
 		return err

@@ -1,13 +1,18 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import {
+  buildFromModules,
+  isSecureOk,
+  startKubeScheduler,
+  type RunningScheduler,
+  type SchedulerOptions,
+} from './kube-scheduler.ts';
 import { freePorts, startProcess, waitUntilReady, type ServerProcess } from './processes.ts';
-
-const pluginFolder = resolve(import.meta.dirname, '../../scheduler-plugin');
 
 /** A real control plane on loopback: etcd, kube-apiserver, kube-scheduler, and kwok as the nodes' kubelet. */
 export interface ControlPlane {
@@ -20,14 +25,27 @@ export interface ControlPlane {
   readonly kubeconfig: string;
   /** Kills the API server and starts it again on its port; etcd keeps what it has. */
   restartApiServer(): Promise<void>;
+  /** Starts one more scheduler; it is stopped with the control plane. */
+  startScheduler(options: SchedulerOptions): Promise<RunningScheduler>;
+  /** Runs kubectl as an administrator. @throws Error with what it printed. */
+  kubectl(...args: readonly string[]): string;
   stop(): Promise<void>;
+}
+
+export interface ControlPlaneOptions {
+  /** The first scheduler: the stock one with its default profile, unless told otherwise; false for none. */
+  readonly scheduler?: SchedulerOptions | false;
+  /** Deployments, service accounts and taints are looked after; costs about 120 MiB. */
+  readonly withControllerManager?: boolean;
+  /** Fake nodes and pods become ready; without, pods stay as the scheduler bound them. */
+  readonly withKwok?: boolean;
 }
 
 interface Ports {
   readonly etcd: number;
   readonly peer: number;
   readonly api: number;
-  readonly scheduler: number;
+  readonly controllers: number;
   readonly kwok: number;
 }
 
@@ -35,7 +53,8 @@ interface Setting {
   readonly folder: string;
   readonly binaries: string;
   readonly ports: Ports;
-  readonly tokens: Readonly<Record<'admin' | 'scheduler' | 'kwok', string>>;
+  readonly tokens: Readonly<Record<'admin' | 'scheduler' | 'controllers' | 'kwok', string>>;
+  readonly options: ControlPlaneOptions;
 }
 
 /** Why the control plane cannot be built here; false when it can. */
@@ -44,43 +63,44 @@ export function controlPlaneMissing(): string | false {
   return found.status === 0 ? false : 'Go is not installed: the control plane is built from Go modules';
 }
 
-/** Builds the binaries when the cache has none for this go.sum; minutes the first time. */
-function buildControlPlane(): string {
-  return execFileSync(join(pluginFolder, 'build.sh'), ['control-plane'], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  }).trim();
-}
-
 /**
  * Starts the control plane and waits until every part is ready.
  *
- * @remarks Without controller manager: taints and service accounts are not maintained, so the two admission
+ * @remarks Without controller manager taints and service accounts are not maintained, so the two admission
  *   plugins that need them are off. etcd skips fsync: nothing here must survive.
  */
-export async function startControlPlane(): Promise<ControlPlane> {
-  const setting = await prepare();
+export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
+  const setting = await prepare(options);
   const running: ServerProcess[] = [];
   const stop = async (): Promise<void> => {
     for (const server of running.toReversed()) await server.stop(2000);
     rmSync(setting.folder, { recursive: true, force: true });
   };
+  const startScheduler = async (wanted: SchedulerOptions): Promise<RunningScheduler> =>
+    startKubeScheduler(setting, wanted, running);
+  const steps = [startEtcd, startApiServer];
+  if (options.withControllerManager === true) steps.push(startControllerManager);
+  if (options.withKwok !== false) steps.push(startKwok);
   try {
-    for (const start of [startEtcd, startApiServer, startScheduler, startKwok]) await start(setting, running);
+    for (const start of steps) await start(setting, running);
+    if (options.scheduler !== false) await startScheduler(options.scheduler ?? {});
   } catch (error) {
     await stop();
     throw error;
   }
   const agent = new Agent({ keepAlive: true, ca: readFileSync(join(setting.folder, 'pki/apiserver.crt')) });
+  const kubeconfig = join(setting.folder, 'admin.kubeconfig');
   return {
     folder: setting.folder,
     server: `https://127.0.0.1:${setting.ports.api}`,
-    kubeconfig: join(setting.folder, 'admin.kubeconfig'),
+    kubeconfig,
     async restartApiServer() {
       const at = running.findIndex(({ name }) => name === 'kube-apiserver');
       await running.splice(at, 1)[0]?.stop(100);
       await startApiServer(setting, running);
     },
+    startScheduler,
+    kubectl: (...args) => runKubectl(setting, kubeconfig, args),
     call: (method, path, body) => callApi(setting, agent, { method, path, body }),
     async stop() {
       agent.destroy();
@@ -89,17 +109,26 @@ export async function startControlPlane(): Promise<ControlPlane> {
   };
 }
 
-async function prepare(): Promise<Setting> {
-  const binaries = buildControlPlane();
+function runKubectl({ binaries }: Setting, kubeconfig: string, args: readonly string[]): string {
+  const done = spawnSync(join(binaries, 'kubectl'), [`--kubeconfig=${kubeconfig}`, ...args], {
+    encoding: 'utf8',
+  });
+  if (done.status !== 0) throw new Error(`kubectl ${args.join(' ')}:\n${done.stdout}${done.stderr}`);
+  return done.stdout;
+}
+
+async function prepare(options: ControlPlaneOptions): Promise<Setting> {
+  const binaries = buildFromModules('control-plane');
   const folder = mkdtempSync(join(tmpdir(), 'mlsched-control-plane-'));
   for (const name of ['pki', 'logs', 'etcd']) mkdirSync(join(folder, name), { mode: 0o700 });
-  const [etcd = 0, peer = 0, api = 0, scheduler = 0, kwok = 0] = await freePorts(5);
+  const [etcd = 0, peer = 0, api = 0, controllers = 0, kwok = 0] = await freePorts(5);
   const token = (): string => randomBytes(24).toString('hex');
   const setting: Setting = {
     folder,
     binaries,
-    ports: { etcd, peer, api, scheduler, kwok },
-    tokens: { admin: token(), scheduler: token(), kwok: token() },
+    ports: { etcd, peer, api, controllers, kwok },
+    tokens: { admin: token(), scheduler: token(), controllers: token(), kwok: token() },
+    options,
   };
   writeCredentials(setting);
   return setting;
@@ -117,6 +146,7 @@ function writeCredentials({ folder, ports, tokens }: Setting): void {
   const users = [
     `${tokens.admin},admin,admin,"system:masters"`,
     `${tokens.scheduler},system:kube-scheduler,system:kube-scheduler`,
+    `${tokens.controllers},system:kube-controller-manager,system:kube-controller-manager`,
     `${tokens.kwok},kwok,kwok,"system:masters"`,
   ];
   writeFileSync(join(folder, 'pki/tokens.csv'), `${users.join('\n')}\n`, secret);
@@ -184,7 +214,9 @@ async function startApiServer(setting: Setting, running: ServerProcess[]): Promi
       '--service-account-issuer=https://kubernetes.default.svc',
       `--service-account-key-file=${join(folder, 'pki/sa.pub')}`,
       `--service-account-signing-key-file=${join(folder, 'pki/sa.key')}`,
-      '--disable-admission-plugins=TaintNodesByCondition,ServiceAccount',
+      ...(setting.options.withControllerManager === true
+        ? []
+        : ['--disable-admission-plugins=TaintNodesByCondition,ServiceAccount']),
       '--enable-priority-and-fairness=false',
     ],
     log,
@@ -193,36 +225,31 @@ async function startApiServer(setting: Setting, running: ServerProcess[]): Promi
   await waitUntilReady(server, log, () => isSecureOk(ports.api, setting.tokens.admin));
 }
 
-async function startScheduler(setting: Setting, running: ServerProcess[]): Promise<void> {
+async function startControllerManager(setting: Setting, running: ServerProcess[]): Promise<void> {
   const { folder, binaries, ports } = setting;
-  const log = join(folder, 'logs/scheduler.log');
-  const kubeconfig = join(folder, 'scheduler.kubeconfig');
-  const config = join(folder, 'scheduler.yaml');
-  writeFileSync(
-    config,
-    JSON.stringify({
-      apiVersion: 'kubescheduler.config.k8s.io/v1',
-      kind: 'KubeSchedulerConfiguration',
-      leaderElection: { leaderElect: false },
-      clientConnection: { kubeconfig, qps: 5000, burst: 10_000 },
-    }),
-  );
+  const log = join(folder, 'logs/controllers.log');
+  const kubeconfig = join(folder, 'controllers.kubeconfig');
   const server = startProcess(
-    'kube-scheduler',
+    'kube-controller-manager',
     [
-      join(binaries, 'kube-scheduler'),
-      `--config=${config}`,
+      join(binaries, 'kube-controller-manager'),
+      ...['kubeconfig', 'authentication-kubeconfig', 'authorization-kubeconfig'].map(
+        (flag) => `--${flag}=${kubeconfig}`,
+      ),
       '--bind-address=127.0.0.1',
-      `--secure-port=${ports.scheduler}`,
-      `--authentication-kubeconfig=${kubeconfig}`,
-      `--authorization-kubeconfig=${kubeconfig}`,
-      '--authorization-always-allow-paths=/healthz,/readyz,/livez,/metrics',
-      `--cert-dir=${join(folder, 'pki/scheduler')}`,
+      `--secure-port=${ports.controllers}`,
+      `--cert-dir=${join(folder, 'pki/controllers')}`,
+      `--service-account-private-key-file=${join(folder, 'pki/sa.key')}`,
+      `--root-ca-file=${join(folder, 'pki/apiserver.crt')}`,
+      // Under RBAC the controllers' own accounts hold the rights; without this taints are never removed.
+      '--use-service-account-credentials=true',
+      '--leader-elect=false',
+      '--authorization-always-allow-paths=/healthz,/metrics',
     ],
     log,
   );
   running.push(server);
-  await waitUntilReady(server, log, () => isSecureOk(ports.scheduler, ''));
+  await waitUntilReady(server, log, () => isSecureOk(ports.controllers, '', '/healthz'));
 }
 
 const KWOK_STAGES = [
@@ -233,7 +260,8 @@ const KWOK_STAGES = [
   'pod-delete',
 ];
 
-async function startKwok({ folder, binaries, ports }: Setting, running: ServerProcess[]): Promise<void> {
+async function startKwok(setting: Setting, running: ServerProcess[]): Promise<void> {
+  const { folder, binaries, ports } = setting;
   const log = join(folder, 'logs/kwok.log');
   const config = join(folder, 'kwok.yaml');
   writeFileSync(
@@ -250,7 +278,7 @@ async function startKwok({ folder, binaries, ports }: Setting, running: ServerPr
       '--node-ip=127.0.0.1',
       `--node-port=${ports.kwok}`,
       `--server-address=127.0.0.1:${ports.kwok}`,
-      '--node-lease-duration-seconds=0',
+      `--node-lease-duration-seconds=${setting.options.withControllerManager === true ? 40 : 0}`,
     ],
     log,
   );
@@ -261,27 +289,6 @@ async function startKwok({ folder, binaries, ports }: Setting, running: ServerPr
 function isPlainOk(url: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const call = httpRequest(url, { timeout: 2000 }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    });
-    call.once('error', reject);
-    call.end();
-  });
-}
-
-/** Readiness only: the certificate is made by the server itself a moment before, so it is not verified here. */
-function isSecureOk(port: number, token: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const headers = token === '' ? {} : { authorization: `Bearer ${token}` };
-    const options = {
-      host: '127.0.0.1',
-      port,
-      path: '/readyz',
-      headers,
-      timeout: 2000,
-      rejectUnauthorized: false,
-    };
-    const call = request(options, (response) => {
       response.resume();
       resolve(response.statusCode === 200);
     });
@@ -313,7 +320,7 @@ function callApi(
         timeout: 30_000,
         headers: {
           authorization: `Bearer ${tokens.admin}`,
-          'content-type': 'application/json',
+          'content-type': method === 'PATCH' ? 'application/strategic-merge-patch+json' : 'application/json',
           ...(payload === undefined ? {} : { 'content-length': Buffer.byteLength(payload) }),
         },
       },
