@@ -95,7 +95,7 @@ interface ApiPods {
 }
 
 /** Node of each pod of a namespace; undefined while it is pending. */
-export async function nodesOfPods(
+async function nodesOfPods(
   cluster: ControlPlane,
   namespace: string,
 ): Promise<Map<string, string | undefined>> {
