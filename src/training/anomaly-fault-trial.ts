@@ -14,6 +14,7 @@ import {
   planFaults,
 } from './anomaly-faults.ts';
 import type { FaultKind, InjectedFault } from './anomaly-faults.ts';
+import type { Run } from './anomaly-measures.ts';
 import { replayIncidents } from './anomaly-replay.ts';
 import { INCIDENT_BUDGET, loadTrainingData } from './train-anomaly.ts';
 
@@ -32,8 +33,13 @@ export interface FaultTrial {
   readonly outcomes: readonly FaultOutcome[];
   readonly incidents: number;
   readonly rightIncidents: number;
+  /** Of `incidents`: those that are no injected fault's, but a real anomaly's that the data set knows of. */
+  readonly realIncidents: number;
   readonly hardDelaySamplesMedian: number | null;
 }
+
+/** Real anomalies inside a recorded load, by machine: steps of the whole series. */
+export type KnownAnomalies = ReadonlyMap<string, readonly Run[]>;
 
 /** An incident that opens this long after a fault ended is still that fault's: recovery also stands out. */
 const AFTERMATH_SECONDS = 15 * MINUTE_SECONDS;
@@ -41,9 +47,16 @@ const AFTERMATH_SECONDS = 15 * MINUTE_SECONDS;
 /**
  * Injects every kind of fault into the second half of each machine, learns from the first half, and counts.
  *
+ * The monitor sees each machine from its first sample on, as one in service does; incidents count in the second half.
+ *
  * @param series - Real load; the metrics beside CPU and memory are constructed (`addCompanionMetrics`).
+ * @param known - Real anomalies that are in the load anyway; they only count, nothing learns from them.
  */
-export function runFaultTrial(series: readonly RawLoadSeries[], seed: number): FaultTrial {
+export function runFaultTrial(
+  series: readonly RawLoadSeries[],
+  seed: number,
+  known: KnownAnomalies = new Map(),
+): FaultTrial {
   const { spans, stepSeconds } = loadTrainingData(series);
   const rng = createRng(seed).fork('faults');
   const nodes = spans.map(({ rows }) => addCompanionMetrics(rows, rng));
@@ -58,11 +71,16 @@ export function runFaultTrial(series: readonly RawLoadSeries[], seed: number): F
       incidentsPerNodeMonth: INCIDENT_BUDGET,
     },
   );
-  const trials = nodes.map((rows) => {
-    const second = rows.slice(middleOf(rows) * NODE_METRICS.length);
-    const faults = planFaults(second.length / NODE_METRICS.length, stepSeconds, rng);
-    for (const fault of faults) injectFault(second, fault, rng);
-    return matchIncidents(model, faults, replayIncidents(model, second));
+  const trials = nodes.map((rows, node) => {
+    const middle = middleOf(rows);
+    const faults = planFaults(rows.length / NODE_METRICS.length - middle, stepSeconds, rng).map((fault) => ({
+      ...fault,
+      start: fault.start + middle,
+      end: fault.end + middle,
+    }));
+    for (const fault of faults) injectFault(rows, fault, rng);
+    const real = known.get(series[node]?.machine ?? '') ?? [];
+    return matchIncidents(model, { faults, real }, replayIncidents(model, rows, middle));
   });
   return summarise(trials);
 }
@@ -73,22 +91,24 @@ interface NodeTrial {
   readonly delays: readonly number[];
   readonly incidents: number;
   readonly rightIncidents: number;
+  readonly realIncidents: number;
 }
 
 function matchIncidents(
   model: AnomalyModel,
-  faults: readonly InjectedFault[],
+  { faults, real }: { readonly faults: readonly InjectedFault[]; readonly real: readonly Run[] },
   incidents: readonly Incident[],
 ): NodeTrial {
   const steps = incidents.map(({ openedMs }) => openedMs / SECOND_MS / model.stepSeconds);
   const aftermath = AFTERMATH_SECONDS / model.stepSeconds;
-  const isOf = (step: number, fault: InjectedFault): boolean =>
-    step >= fault.start && step < fault.end + aftermath;
+  const isOf = (step: number, fault: Run): boolean => step >= fault.start && step < fault.end + aftermath;
+  const stray = steps.filter((step) => !faults.some((fault) => isOf(step, fault)));
   return {
     faults,
     delays: faults.map((fault) => (steps.find((step) => isOf(step, fault)) ?? Number.NaN) - fault.start),
     incidents: steps.length,
-    rightIncidents: steps.filter((step) => faults.some((fault) => isOf(step, fault))).length,
+    rightIncidents: steps.length - stray.length,
+    realIncidents: stray.filter((step) => real.some((event) => isOf(step, event))).length,
   };
 }
 
@@ -114,6 +134,7 @@ function summarise(trials: readonly NodeTrial[]): FaultTrial {
     }),
     incidents: trials.reduce((sum, trial) => sum + trial.incidents, 0),
     rightIncidents: trials.reduce((sum, trial) => sum + trial.rightIncidents, 0),
+    realIncidents: trials.reduce((sum, trial) => sum + trial.realIncidents, 0),
     hardDelaySamplesMedian: medianOf(delaysOf((kind) => FAULTS[kind].isHard)),
   };
 }

@@ -6,9 +6,11 @@ import type { AnomalyModel, Incident } from '#models/anomaly';
  * Replays a history of one node through monitor and incident log, as a live cluster would see it.
  *
  * @param rows - Row-major, shape `[steps, metrics]`; step `i` happens at `i * stepSeconds`.
- * @returns Every incident that opened; `openedMs` is the time since the first step.
+ * @param fromStep - Incidents that open earlier are not reported: what comes before is the past that a monitor in service
+ *   has seen of its node.
+ * @returns Every incident that opened since; `openedMs` is the time since the first step.
  */
-export function replayIncidents(model: AnomalyModel, rows: Float32Array): Incident[] {
+export function replayIncidents(model: AnomalyModel, rows: Float32Array, fromStep = 0): Incident[] {
   const width = model.metricNames.length;
   const monitor = createHealthMonitor(model, { nodeCount: 1 });
   const log = createIncidentLog();
@@ -17,7 +19,7 @@ export function replayIncidents(model: AnomalyModel, rows: Float32Array): Incide
     monitor.updateNode(0, rows, step * width);
     const timeMs = step * model.stepSeconds * SECOND_MS;
     const event = log.observe({ node: 'replay', timeMs, health: monitor.health(0) });
-    if (event?.kind === 'opened') opened.push(event.incident);
+    if (event?.kind === 'opened' && step >= fromStep) opened.push(event.incident);
   }
   return opened;
 }

@@ -158,9 +158,8 @@ function measureOnLast(data: AnomalyTrainingData, seed: number): Record<string, 
   let incidents = 0;
   let steps = 0;
   for (const { rows } of data.spans) {
-    const newer = rows.subarray(cutOf(rows) * width);
-    incidents += replayIncidents(model, newer).length;
-    steps += newer.length / width;
+    incidents += replayIncidents(model, rows, cutOf(rows)).length;
+    steps += rows.length / width - cutOf(rows);
   }
   return { incidentsPerNodeMonth: (incidents * MONTH_SECONDS) / (steps * data.stepSeconds) };
 }

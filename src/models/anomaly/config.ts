@@ -13,6 +13,9 @@ export const DETECTOR = {
   /** How long a deviation is remembered as something the metric does: a daily job may also be late. */
   memorySeconds: 151_200,
   memoryBlocks: 24,
+  /** The newest part of it counts in full, then less and less, down to this at its end. */
+  memoryFullRatio: 0.45,
+  memoryEndWeight: 0.5,
   /** Quantile of the training deviations that sets a metric's scale, and what it is in sigmas. */
   scaleQuantile: 0.99,
   scaleSigmas: 2.6,
@@ -51,11 +54,11 @@ export const DETECTOR = {
   leastExplained: 0.95,
   /** A smaller rise, as a share of capacity, is no fault; nor is one below this multiple of training's largest. */
   leastRise: 0.05,
-  riseMultiple: 1.25,
+  riseMultiple: 1.5,
   /** Less full than this is no hurry. */
   leastFullRatio: 0.6,
-  /** How much of a past rise is left after a block: half after a week. */
-  riseFadePerBlock: 0.999,
+  /** How much of a past rise is left after a block: half after a month. */
+  riseFadePerBlock: 0.99976,
   /** Full within this time. */
   exhaustionSeconds: 4 * 3600,
   /** Machines that a model must know before a deviation larger than any of theirs is a fault by itself. */

@@ -2,6 +2,7 @@ import type { UnknownReason } from '#domain';
 
 import { AlertState } from './alert-state.ts';
 import { shapeWrong } from './errors.ts';
+import { PeerComparison, SHARED_RATIO } from './peers.ts';
 import { StrengthScorer } from './strength.ts';
 import type { AnomalyModel, Contribution, HealthLevel, NodeHealth } from './types.ts';
 
@@ -17,6 +18,13 @@ export interface HealthMonitorOptions {
    * finer than those of training are noisier: train on history of the same step where there is one.
    */
   readonly stepSeconds?: number;
+  /**
+   * Shape `[nodes]`: what makes nodes alike (role and hardware, say); undefined = like no other. What most peers do at the
+   * same moment does not count against a node's health. Compared by `update` only, which sees all nodes at once.
+   */
+  readonly peerGroups?: readonly (string | undefined)[];
+  /** Alert threshold in multiples of the model's own; default 1. Operators' verdicts move it (`tuneThreshold`). */
+  readonly thresholdMultiple?: number;
 }
 
 /** Judges the health of all nodes of a cluster, scrape by scrape. */
@@ -84,6 +92,10 @@ class Monitor implements HealthMonitor {
   /** Shape `[nodes, model metrics]`: sigmas of the last sample. */
   readonly #sigmas: Float32Array;
   readonly #row: Float32Array;
+  /** Shape `[nodes]`: evidence of the last sample in multiples of the model's threshold. */
+  readonly #strengths: Float64Array;
+  readonly #peers: PeerComparison;
+  readonly #thresholdMultiple: number;
 
   constructor(model: AnomalyModel, options: HealthMonitorOptions) {
     const { nodeCount, metricNames = model.metricNames, stepSeconds = model.stepSeconds } = options;
@@ -103,6 +115,9 @@ class Monitor implements HealthMonitor {
     );
     this.#sigmas = new Float32Array(nodeCount * metricCount).fill(Number.NaN);
     this.#row = new Float32Array(metricCount);
+    this.#strengths = new Float64Array(nodeCount);
+    this.#peers = new PeerComparison(options.peerGroups ?? [], metricCount);
+    this.#thresholdMultiple = options.thresholdMultiple ?? 1;
   }
 
   update(samples: Float32Array): void {
@@ -114,6 +129,11 @@ class Monitor implements HealthMonitor {
       );
     }
     for (let node = 0; node < this.nodeCount; node++) this.updateNode(node, samples, node * this.#width);
+    const isJudged = (node: number): boolean => this.#reasons[node] === undefined;
+    this.#peers.compare(this.#sigmas, isJudged, (node) => this.#levels[node] !== 'normal');
+    for (let node = 0; node < this.nodeCount; node++) {
+      if (this.#levels[node] !== 'normal') this.healthRatios[node] = this.#healthRatio(node);
+    }
   }
 
   updateNode(node: number, samples: Float32Array, offset: number): void {
@@ -121,12 +141,21 @@ class Monitor implements HealthMonitor {
     const known = this.#gather(samples, offset);
     const strength = this.#scorer.score(node, this.#row, 0);
     const reason = this.#unknownReason(known, strength);
-    const level = this.#alerts.update(node, reason === undefined ? strength : Number.NaN);
-    this.#levels[node] = level;
+    const relative = strength / this.#thresholdMultiple;
+    this.#levels[node] = this.#alerts.update(node, reason === undefined ? relative : Number.NaN);
     this.#reasons[node] = reason;
-    const health = reason === undefined ? healthOf(strength) : Number.NaN;
-    this.healthRatios[node] = level === 'alert' ? Math.min(health, ALERT_HEALTH) : health;
+    this.#strengths[node] = strength;
     this.#sigmas.set(this.#scorer.sigmas, node * this.#row.length);
+    this.#peers.forget(node);
+    this.healthRatios[node] = this.#healthRatio(node);
+  }
+
+  #healthRatio(node: number): number {
+    if (this.#reasons[node] !== undefined) return Number.NaN;
+    const ownRatio = this.#peers.ownRatio(node);
+    const health = healthOf(((this.#strengths[node] as number) / this.#thresholdMultiple) * ownRatio);
+    const isOwnAlert = this.#levels[node] === 'alert' && ownRatio > 1 - SHARED_RATIO;
+    return isOwnAlert ? Math.min(health, ALERT_HEALTH) : health;
   }
 
   /** Brings a sample into the model's order; returns how many of its metrics are known. */
@@ -157,6 +186,8 @@ class Monitor implements HealthMonitor {
     return {
       kind: 'scored',
       healthRatio: this.healthRatios[node] as number,
+      strength: this.#strengths[node] as number,
+      peers: this.#peers.verdict(node),
       level: this.#levels[node] as HealthLevel,
       contributions: this.#contributions(node),
     };

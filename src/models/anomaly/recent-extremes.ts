@@ -1,3 +1,5 @@
+import { DETECTOR } from './config.ts';
+
 /** How many of the largest values decide: the third largest, so that two strays alone change nothing. */
 const KEPT = 3;
 
@@ -6,7 +8,8 @@ const KEPT = 3;
  * to do by itself. A pattern that keeps coming back raises it and so stops being news; after the window it is
  * forgotten again.
  *
- * Time is cut into blocks, the window is the present block and the `blocks - 1` before it.
+ * Time is cut into blocks, the window is the present block and the `blocks - 1` before it. In the older part of the window
+ * magnitudes fade, so that what was learned yesterday weighs less than what is happening today.
  *
  * @remarks `blocks · 3` floats a column. Update O(1), O(blocks) once a block.
  */
@@ -60,9 +63,22 @@ export class RecentExtremes {
     const older = column * KEPT;
     this.#older.fill(0, older, older + KEPT);
     for (let i = start; i < start + this.#blocks * KEPT; i++) {
-      insertTop(this.#older, older, this.#tops[i] as number);
+      const slot = Math.floor((i - start) / KEPT);
+      const age = ((block % this.#blocks) - slot + this.#blocks) % this.#blocks;
+      insertTop(this.#older, older, (this.#tops[i] as number) * weightOf(age / this.#blocks));
     }
   }
+}
+
+/**
+ * Weight of a magnitude by its age: full at first, then falling in a line.
+ *
+ * @param age - As a share of the window, 0..1.
+ */
+function weightOf(age: number): number {
+  const { memoryFullRatio, memoryEndWeight } = DETECTOR;
+  if (age < memoryFullRatio) return 1;
+  return 1 - ((1 - memoryEndWeight) * (age - memoryFullRatio)) / (1 - memoryFullRatio);
 }
 
 function insertTop(tops: Float32Array, start: number, magnitude: number): void {

@@ -2,6 +2,7 @@ import type { UnknownReason } from '#domain';
 
 import type { ExhaustionModel } from './exhaustion.ts';
 import type { IsolationForest } from './isolation-forest.ts';
+import type { PeerVerdict } from './peers.ts';
 
 /** What the detector learned from quiet operation; how it works is fixed in `config.ts`. */
 export interface AnomalyModel extends ExhaustionModel {
@@ -37,8 +38,12 @@ export interface Contribution {
 export type NodeHealth =
   | {
       readonly kind: 'scored';
-      /** 1 = as usual, 0 = nothing is as usual; at most 0.5 while an alert is open. */
+      /** 1 = as usual, 0 = nothing is as usual; at most 0.5 while an alert is open that peers do not share. */
       readonly healthRatio: number;
+      /** Evidence in multiples of the model's own alert threshold, 0 and up. */
+      readonly strength: number;
+      /** Whether nodes of the same kind show the same at the moment. */
+      readonly peers: PeerVerdict;
       readonly level: HealthLevel;
       /** Metrics out of the ordinary, the furthest first, at most five. */
       readonly contributions: readonly Contribution[];
