@@ -67,7 +67,7 @@ export function collectTrainingRows(options: CollectRowsOptions): TrainingRows |
     const peers = createPeerTable(shifted, options.target);
     for (const [i, raw] of series.entries()) {
       const grid = shifted[i] as LoadSeries;
-      const machine = { raw, grid, borders: borders[i] as SpanBorders, peers, phaseMs };
+      const machine = { index: i, raw, grid, borders: borders[i] as SpanBorders, peers, phaseMs };
       parts.push(machineRows(machine, { target: options.target, keepShare, rng, writer }));
     }
   }
@@ -86,6 +86,7 @@ function phasesIn(series: readonly RawLoadSeries[]): number {
 }
 
 interface MachinePhase {
+  readonly index: number;
   readonly raw: RawLoadSeries;
   readonly grid: LoadSeries;
   readonly borders: SpanBorders;
@@ -123,7 +124,7 @@ function machineRows(machine: MachinePhase, sampling: RowSampling): TrainingRows
       return endMs < borderMs ? valueAt(grid, target, endMs) : Number.NaN;
     }),
   );
-  return { ...rows, actuals, roles };
+  return { ...rows, actuals, roles, machines: new Int32Array(rows.rows).fill(machine.index) };
 }
 
 /** One matrix from the parts; the parts' memory is free for collection as soon as it is copied. */
@@ -136,12 +137,14 @@ function joinRows(parts: TrainingRows[]): TrainingRows {
     deviations: new Float32Array(rows),
     actuals: HORIZON_MINUTES.map(() => new Float32Array(rows)),
     roles: new Uint8Array(rows),
+    machines: new Int32Array(rows),
   };
   let at = 0;
   for (const part of parts.splice(0)) {
     copyScales(part, joined, at);
     for (const [i, actual] of part.actuals.entries()) joined.actuals[i]?.set(actual, at);
     joined.roles.set(part.roles, at);
+    joined.machines.set(part.machines, at);
     at += part.rows;
   }
   return joined;

@@ -20,6 +20,8 @@ export interface TrainingRows extends PredictionRows {
   readonly actuals: readonly Float32Array[];
   /** A value of `ROW_ROLES` a row. Calibration rows come after the fit rows in time, or from other machines. */
   readonly roles: Uint8Array;
+  /** A number a row: rows of one machine share it. */
+  readonly machines: Int32Array;
 }
 
 /** Predictions of many rows at one horizon, each in 0..1 with `low <= median <= high`; NaN where abstained. */
