@@ -1,21 +1,37 @@
 import { readLoadSeries } from '#collect';
-import { LOAD_TARGETS, type ModelArtefact, type RawLoadSeries } from '#domain';
+import {
+  HORIZON_MINUTES,
+  LOAD_TARGETS,
+  type HorizonMinutes,
+  type LoadTarget,
+  type ModelArtefact,
+  type RawLoadSeries,
+} from '#domain';
 import { noProgress, type Progress } from '#kernel/progress';
 import { createRng } from '#kernel/rng';
 import { loadForecaster, type HorizonFit } from '#models/forecast';
 
-import type { ForecastBudget } from './forecast-efforts.ts';
+import { FORECAST_EFFORTS, type ForecastBudget, type ForecastEffort } from './forecast-efforts.ts';
 import { historyTooShort, tooFewMachines } from './forecast-errors.ts';
-import { judgeForecasts, type ForecastTrace } from './forecast-judge.ts';
+import {
+  createAnnouncementBoard,
+  type AnnouncementBoard,
+  type AnnouncementResult,
+} from './forecast-announce.ts';
+import { createDetailBoards, type DetailBoard, type ForecastDetail } from './forecast-detail.ts';
+import { judgeForecasts, type ForecastTrace, type RowSink } from './forecast-judge.ts';
 import { createScoreBoards, type ForecastResult, type ScoreBoard } from './forecast-score.ts';
 import { createForecastTrainer, type ForecastTrainer } from './forecast-trainer.ts';
 
 /** `time`: the future of known machines. `machines`: the same span of machines that training never saw. */
 export type ForecastProtocol = 'time' | 'machines';
 
-export interface EvaluateForecastOptions {
+export interface EvaluateForecastOptions extends EvaluateSeriesOptions {
   /** Folder of load Parquet files, see docs/reference/data-formats.md. */
   readonly dataDirectory: string;
+}
+
+export interface EvaluateSeriesOptions {
   /** Ignored with `artefact`. @defaultValue 'time' */
   readonly protocol?: ForecastProtocol;
   readonly seed: number;
@@ -23,10 +39,17 @@ export interface EvaluateForecastOptions {
   readonly artefact?: ModelArtefact;
   /** @defaultValue 'evaluation', and 'fold' for each part of the machines protocol */
   readonly budget?: ForecastBudget;
+  /** In place of a budget's. */
+  readonly effort?: ForecastEffort;
+  /** Resources and horizons to train and judge; all when absent. */
+  readonly targets?: readonly LoadTarget[];
+  readonly horizons?: readonly HorizonMinutes[];
   /** Worker threads for training; the cores of the machine, at most 4, when absent. */
   readonly workers?: number;
   /** Example stretches to return a resource, for plots. @defaultValue 0 */
   readonly traces?: number;
+  /** Whether to group the errors by machine, hour and load, for a report. @defaultValue false */
+  readonly details?: boolean;
   readonly progress?: Progress;
 }
 
@@ -34,9 +57,13 @@ export interface ForecastEvaluation {
   readonly protocol: ForecastProtocol | 'saved-model';
   /** Four models a resource and horizon, on exactly the same rows. */
   readonly results: readonly ForecastResult[];
+  /** Moments above 80 % of capacity, and how well they were announced; a line a resource and horizon. */
+  readonly announcements: readonly AnnouncementResult[];
   /** Empty for a saved model. */
   readonly fits: readonly HorizonFit[];
   readonly traces: readonly ForecastTrace[];
+  /** Errors by machine, hour and load; empty unless asked for. */
+  readonly details: readonly ForecastDetail[];
   readonly machines: number;
 }
 
@@ -55,8 +82,17 @@ const FOLDS = 5;
  *   `MLS_FORECAST_SCHEMA` and `MLS_FORECAST_CORRUPT` for a saved model.
  */
 export async function evaluateForecast(options: EvaluateForecastOptions): Promise<ForecastEvaluation> {
+  const { progress } = options;
+  const reading = progress === undefined ? {} : { progress };
+  return evaluateSeries(await readLoadSeries(options.dataDirectory, reading), options);
+}
+
+/** As `evaluateForecast`, on series that were read before. */
+export async function evaluateSeries(
+  series: readonly RawLoadSeries[],
+  options: EvaluateSeriesOptions,
+): Promise<ForecastEvaluation> {
   const progress = options.progress ?? noProgress;
-  const series = await readLoadSeries(options.dataDirectory, { progress });
   const run = createRun(series, options, progress);
   if (options.artefact !== undefined) {
     run.judge(options.artefact);
@@ -81,10 +117,10 @@ interface EvaluationRun {
 
 function createRun(
   series: readonly RawLoadSeries[],
-  options: EvaluateForecastOptions,
+  options: EvaluateSeriesOptions,
   progress: Progress,
 ): EvaluationRun {
-  const boards = new Map(LOAD_TARGETS.map((target) => [target, createScoreBoards(target)]));
+  const boards = LOAD_TARGETS.map((target) => createBoards(target, options.details ?? false));
   const traces: ForecastTrace[] = [];
   const wanted = options.traces ?? 0;
   const onTrace = (trace: ForecastTrace): void => {
@@ -96,26 +132,50 @@ function createRun(
     judge(artefact, judged) {
       using forecaster = loadForecaster(artefact);
       for (const target of forecaster.targets) {
-        const targetBoards = boards.get(target) as ScoreBoard[];
+        const own = boards.find((board) => board.target === target);
         const only = judged === undefined ? {} : { judged };
-        judgeForecasts({ series, target, forecaster, boards: targetBoards, onTrace, progress, ...only });
+        judgeForecasts({ series, target, forecaster, boards: own?.sinks ?? [], onTrace, progress, ...only });
       }
     },
     finish(protocol, fits) {
-      const results = [...boards.values()].flat().flatMap((board) => board.results(options.seed));
+      const results = boards.flatMap(({ scores }) => scores.flatMap((board) => board.results(options.seed)));
       if (results.length === 0) throw historyTooShort(series.length);
-      return { protocol, results, fits, traces, machines: series.length };
+      const announcements = boards.flatMap((board) => board.announcements.flatMap((one) => one.result() ?? []));
+      const details = boards.flatMap((board) => board.details.flatMap((one) => one.result() ?? []));
+      return { protocol, results, announcements, fits, traces, details, machines: series.length };
     },
   };
+}
+
+interface TargetBoards {
+  readonly target: LoadTarget;
+  readonly scores: readonly ScoreBoard[];
+  readonly announcements: readonly AnnouncementBoard[];
+  readonly details: readonly DetailBoard[];
+  /** Each row goes to all of them. */
+  readonly sinks: readonly RowSink[];
+}
+
+function createBoards(target: LoadTarget, isDetailed: boolean): TargetBoards {
+  const scores = createScoreBoards(target);
+  const announcements = HORIZON_MINUTES.map((minutes) => createAnnouncementBoard(target, minutes));
+  const details = isDetailed ? createDetailBoards(target) : [];
+  const sinks = HORIZON_MINUTES.map((_, horizon): RowSink => ({
+    add(row) {
+      scores[horizon]?.add(row);
+      announcements[horizon]?.add(row);
+      details[horizon]?.add(row);
+    },
+  }));
+  return { target, scores, announcements, details, sinks };
 }
 
 async function judgeTime(
   run: EvaluationRun,
   trainer: ForecastTrainer,
-  options: EvaluateForecastOptions,
+  options: EvaluateSeriesOptions,
 ): Promise<readonly HorizonFit[]> {
-  const { seed, budget = 'evaluation' } = options;
-  const trained = await trainer.train({ budget, seed, progress: run.progress });
+  const trained = await trainer.train(trainRequest(run, options, 'evaluation'));
   run.judge(trained.artefact);
   return trained.fits;
 }
@@ -123,9 +183,9 @@ async function judgeTime(
 async function judgeMachines(
   run: EvaluationRun,
   trainer: ForecastTrainer,
-  options: EvaluateForecastOptions,
+  options: EvaluateSeriesOptions,
 ): Promise<readonly HorizonFit[]> {
-  const { seed, budget = 'fold' } = options;
+  const { seed } = options;
   const { progress } = run;
   const names = run.series.map(({ machine }) => machine);
   if (names.length < 2) throw tooFewMachines(names.length);
@@ -138,9 +198,20 @@ async function judgeMachines(
     progress.report(fold, folds, `unseen machines, part ${fold + 1} of ${folds}`);
     const held = new Set(shuffled.filter((_name, i) => i % folds === fold));
     const machines = names.filter((name) => !held.has(name));
-    const trained = await trainer.train({ machines, budget, seed, progress });
+    const trained = await trainer.train({ ...trainRequest(run, options, 'fold'), machines });
     run.judge(trained.artefact, held);
     fits.push(...trained.fits);
   }
   return fits;
+}
+
+function trainRequest(run: EvaluationRun, options: EvaluateSeriesOptions, usual: ForecastBudget) {
+  const { seed, budget = usual, effort = FORECAST_EFFORTS[budget], targets, horizons } = options;
+  return {
+    effort,
+    seed,
+    progress: run.progress,
+    ...(targets === undefined ? {} : { targets }),
+    ...(horizons === undefined ? {} : { horizons }),
+  };
 }

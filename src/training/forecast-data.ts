@@ -17,10 +17,14 @@ import { median } from '#kernel/stats';
 import { ROW_ROLES, type TrainingRows } from '#models/forecast';
 
 import { splitSpan, type SpanBorders } from './forecast-split.ts';
+import { youngStretches } from './forecast-young.ts';
 
 /** Phases of the 5-minute grid that training uses at most: one origin a minute. */
 const MOST_PHASES = 5;
 const MINUTE_MS = 60_000;
+/** Share of rows of machines with little history, and how many are taken from one stretch of a recording. */
+const YOUNG_SHARE = 0.06;
+const YOUNG_PER_STRETCH = 16;
 
 /** Which rows to collect for training. */
 export interface CollectRowsOptions {
@@ -69,9 +73,36 @@ export function collectTrainingRows(options: CollectRowsOptions): TrainingRows |
       const grid = shifted[i] as LoadSeries;
       const machine = { index: i, raw, grid, borders: borders[i] as SpanBorders, peers, phaseMs };
       parts.push(machineRows(machine, { target: options.target, keepShare, rng, writer }));
+      if (phase === 0) parts.push(...youngRows(machine, { options, machines: series.length, rng, writer }));
     }
   }
   return joinRows(parts);
+}
+
+interface YoungSampling {
+  readonly options: CollectRowsOptions;
+  readonly machines: number;
+  readonly rng: Rng;
+  readonly writer: FeatureWriter;
+}
+
+/** Rows as of a machine that was watched for an hour to two days: beside the others, a few of a hundred. */
+function youngRows(machine: MachinePhase, sampling: YoungSampling): TrainingRows[] {
+  const { options, machines, rng, writer } = sampling;
+  const { raw, grid, borders, peers } = machine;
+  const stretches = Math.ceil((options.rows * YOUNG_SHARE) / machines / YOUNG_PER_STRETCH);
+  const found = youngStretches(raw, {
+    stretches: Math.min(stretches, Math.ceil(grid.length / YOUNG_PER_STRETCH / 8)),
+    perStretch: YOUNG_PER_STRETCH,
+    startMs: grid.startMs,
+    endMs: borders.testStartMs,
+    rng,
+  });
+  return found.map((stretch) => {
+    const peersAt = (originMs: number) => peers.at(grid, originMs);
+    const rows = replayRows({ ...stretch, target: options.target, peersAt }, writer);
+    return labelRows(machine, { rows, originsMs: stretch.originsMs, target: options.target });
+  });
 }
 
 /** How many whole-minute phases the finest of the data can tell apart. */
@@ -113,18 +144,30 @@ function machineRows(machine: MachinePhase, sampling: RowSampling): TrainingRows
   const originsMs = Float64Array.from(origins);
   const peersAt = (originMs: number) => peers.at(grid, originMs);
   const rows = replayRows({ raw, target, originsMs, phaseMs, peersAt }, sampling.writer);
-  const roles = Uint8Array.from(origins, (originMs) =>
+  return labelRows(machine, { rows, originsMs, target });
+}
+
+interface UnlabelledRows {
+  readonly rows: FeatureRows;
+  readonly originsMs: Float64Array;
+  readonly target: LoadTarget;
+}
+
+/** Adds the later means; those beyond the border of a row's own span stay unknown. */
+function labelRows({ index, grid, borders }: MachinePhase, unlabelled: UnlabelledRows): TrainingRows {
+  const { rows, originsMs, target } = unlabelled;
+  const roles = Uint8Array.from(originsMs, (originMs) =>
     originMs < borders.calibrationStartMs ? ROW_ROLES.fit : ROW_ROLES.calibrate,
   );
   const actuals = HORIZON_MINUTES.map((minutes) =>
-    Float32Array.from(origins, (originMs) => {
+    Float32Array.from(originsMs, (originMs) => {
       const endMs = originMs + minutes * MINUTE_MS;
       const isFit = originMs < borders.calibrationStartMs;
       const borderMs = isFit ? borders.calibrationStartMs : borders.testStartMs;
       return endMs < borderMs ? valueAt(grid, target, endMs) : Number.NaN;
     }),
   );
-  return { ...rows, actuals, roles, machines: new Int32Array(rows.rows).fill(machine.index) };
+  return { ...rows, actuals, roles, machines: new Int32Array(rows.rows).fill(index) };
 }
 
 /** One matrix from the parts; the parts' memory is free for collection as soon as it is copied. */

@@ -2,7 +2,7 @@ import type { HorizonMinutes, LoadTarget, ModelArtefact, RawLoadSeries } from '#
 import { fitForecast, type HorizonFit, type TrainingRows } from '#models/forecast';
 
 import { collectTrainingRows } from './forecast-data.ts';
-import { FORECAST_EFFORTS, type ForecastBudget } from './forecast-efforts.ts';
+import type { ForecastEffort } from './forecast-efforts.ts';
 
 /** One (resource, horizon) to train. */
 export interface FitTask {
@@ -10,7 +10,7 @@ export interface FitTask {
   readonly horizonMinutes: HorizonMinutes;
   /** Machines that may be seen; all when absent. */
   readonly machines?: readonly string[];
-  readonly budget: ForecastBudget;
+  readonly effort: ForecastEffort;
   readonly seed: number;
   readonly threads: number;
 }
@@ -30,12 +30,19 @@ let kept: { readonly key: string; readonly rows: TrainingRows | undefined } | un
  * @returns Undefined when no machine carries the resource.
  */
 export function runFitTask(series: readonly RawLoadSeries[], task: FitTask): FitDone | undefined {
-  const effort = FORECAST_EFFORTS[task.budget];
-  const { target, seed, threads } = task;
+  const { target, seed, threads, effort } = task;
   const rows = keptRows(series, task, effort.rows);
   if (rows === undefined || rows.rows === 0) return undefined;
   const horizons = [task.horizonMinutes];
-  const { artefact, fits } = fitForecast({ rows: { [target]: rows }, horizons, effort, seed, threads });
+  const names = seenBy(series, task).map(({ machine }) => machine);
+  const { artefact, fits } = fitForecast({
+    rows: { [target]: rows },
+    horizons,
+    effort,
+    seed,
+    threads,
+    machines: names,
+  });
   return { artefact, fits, rows: rows.rows };
 }
 
@@ -45,9 +52,14 @@ function keptRows(series: readonly RawLoadSeries[], task: FitTask, rows: number)
   if (kept?.key !== key) {
     // Dropped first: two sets of rows need not fit into memory together.
     kept = undefined;
-    const allowed = machines === undefined ? undefined : new Set(machines);
-    const seen = allowed === undefined ? series : series.filter(({ machine }) => allowed.has(machine));
-    kept = { key, rows: collectTrainingRows({ series: seen, target, rows, seed }) };
+    kept = { key, rows: collectTrainingRows({ series: seenBy(series, task), target, rows, seed }) };
   }
   return kept.rows;
+}
+
+/** The machines that training may see. */
+function seenBy(series: readonly RawLoadSeries[], { machines }: FitTask): readonly RawLoadSeries[] {
+  if (machines === undefined) return series;
+  const allowed = new Set(machines);
+  return series.filter(({ machine }) => allowed.has(machine));
 }

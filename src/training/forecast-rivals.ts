@@ -14,6 +14,8 @@ export interface RivalForecasts {
   readonly lastValue: number;
   readonly seasonalNaive: number;
   readonly hourMean: number;
+  /** Same time last week, for reports; falls back as `seasonalNaive`. */
+  readonly lastWeek: number;
 }
 
 /**
@@ -28,11 +30,14 @@ export function rivalForecasts(
   row: { readonly originMs: number; readonly horizonMinutes: number },
 ): RivalForecasts {
   const lastValue = valueAt(grid, target, row.originMs);
-  const yesterday = valueAt(grid, target, row.originMs + row.horizonMinutes * 60_000 - DAY_MS);
+  const truthMs = row.originMs + row.horizonMinutes * 60_000;
+  const yesterday = valueAt(grid, target, truthMs - DAY_MS);
+  const lastWeek = valueAt(grid, target, truthMs - 7 * DAY_MS);
   return {
     lastValue,
     seasonalNaive: Number.isNaN(yesterday) ? lastValue : yesterday,
     hourMean: hourMean(grid, target, row.originMs),
+    lastWeek: Number.isNaN(lastWeek) ? lastValue : lastWeek,
   };
 }
 

@@ -31,13 +31,17 @@ export interface ForecastResult {
 }
 
 /** One judged row: truth, the four forecasts in the order of `FORECAST_MODELS`, and our interval. */
-interface JudgedRow {
+export interface JudgedRow {
   readonly machine: string;
   readonly originMs: number;
   readonly actual: number;
   readonly forecasts: readonly number[];
   readonly low05: number;
   readonly high95: number;
+  /** Same time last week; for reports only. */
+  readonly lastWeek: number;
+  /** Of the model, see `bandPosition`. */
+  readonly announcePosition: number;
 }
 
 /** Fewer machines than this are too few to resample: their days are drawn instead. */

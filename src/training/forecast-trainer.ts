@@ -1,13 +1,20 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Piscina } from 'piscina';
-import { HORIZON_MINUTES, LOAD_TARGETS, type ModelArtefact, type RawLoadSeries } from '#domain';
+import {
+  HORIZON_MINUTES,
+  LOAD_TARGETS,
+  type HorizonMinutes,
+  type LoadTarget,
+  type ModelArtefact,
+  type RawLoadSeries,
+} from '#domain';
 import { MlschedError } from '#kernel/errors';
 import type { Progress } from '#kernel/progress';
 import { mergeForecasts, type HorizonFit } from '#models/forecast';
 
 import { withTarget } from './forecast-data.ts';
-import type { ForecastBudget } from './forecast-efforts.ts';
+import type { ForecastEffort } from './forecast-efforts.ts';
 import { historyTooShort } from './forecast-errors.ts';
 import type { FitDone, FitTask } from './forecast-fit-task.ts';
 import type { FitAnswer, FitWorkerData } from './forecast-fit.worker.ts';
@@ -18,7 +25,11 @@ const MOST_WORKERS = 4;
 interface TrainRequest {
   /** Machines that may be seen; all when absent. */
   readonly machines?: readonly string[];
-  readonly budget: ForecastBudget;
+  readonly effort: ForecastEffort;
+  /** Horizons to train; all when absent. */
+  readonly horizons?: readonly HorizonMinutes[];
+  /** Resources to train; all that the data carry when absent. */
+  readonly targets?: readonly LoadTarget[];
   readonly seed: number;
   readonly progress: Progress;
 }
@@ -65,12 +76,12 @@ async function trainParts(
   request: TrainRequest,
   run: (task: FitTask) => Promise<FitDone | undefined>,
 ): Promise<TrainedParts> {
-  const { budget, seed, machines, progress } = request;
-  const targets = LOAD_TARGETS.filter((target) => withTarget(series, target).length > 0);
+  const { effort, seed, machines, progress } = request;
+  const targets = (request.targets ?? LOAD_TARGETS).filter((target) => withTarget(series, target).length > 0);
   const tasks = targets.flatMap((target) =>
-    HORIZON_MINUTES.map((horizonMinutes): FitTask => {
+    (request.horizons ?? HORIZON_MINUTES).map((horizonMinutes): FitTask => {
       const seen = machines === undefined ? {} : { machines };
-      return { target, horizonMinutes, budget, seed, threads: 1, ...seen };
+      return { target, horizonMinutes, effort, seed, threads: 1, ...seen };
     }),
   );
   let done = 0;

@@ -13,6 +13,7 @@ import { writeParquet } from '#platform/files';
 import { evaluateForecast, trainForecast } from '#training';
 
 import { collectTrainingRows } from './forecast-data.ts';
+import { FORECAST_EFFORTS } from './forecast-efforts.ts';
 import { rivalForecasts } from './forecast-rivals.ts';
 import { createScoreBoard } from './forecast-score.ts';
 import { splitSpan } from './forecast-split.ts';
@@ -106,7 +107,7 @@ describe('the rivals', () => {
 describe('the score', () => {
   test('is the contract: accuracy, error, mase, skill and coverage of the rows', () => {
     const board = createScoreBoard('cpu', 15);
-    const row = { machine: 'm', originMs: 0, actual: 0.5 };
+    const row = { machine: 'm', originMs: 0, actual: 0.5, lastWeek: 0.5, announcePosition: 0 };
     board.add({ ...row, forecasts: [0.4, 0.3, 0.1, 0.8], low05: 0.3, high95: 0.6 });
     board.add({ ...row, machine: 'n', forecasts: [0.5, 0.5, 0.5, 0.5], low05: 0.6, high95: 0.7 });
     const [ours, last] = board.results(1);
@@ -195,7 +196,7 @@ describe('forecast training and evaluation', { skip }, () => {
   test('gives the same model for the same seed, however many workers train it', async () => {
     const first = createForecastTrainer(machines.slice(0, 2), 1);
     const second = createForecastTrainer(machines.slice(0, 2), 2);
-    const request = { budget: 'demo', seed: 3, progress: noProgress } as const;
+    const request = { effort: FORECAST_EFFORTS.demo, seed: 3, progress: noProgress };
 
     assert.deepEqual((await second.train(request)).artefact, (await first.train(request)).artefact);
     await Promise.all([first.close(), second.close()]);

@@ -12,6 +12,9 @@ export type {
 } from './evaluate-anomaly.ts';
 export { evaluateForecast } from './evaluate-forecast.ts';
 export type { EvaluateForecastOptions, ForecastEvaluation, ForecastProtocol } from './evaluate-forecast.ts';
+export type { AnnouncementResult } from './forecast-announce.ts';
+export { DETAIL_MODELS } from './forecast-detail.ts';
+export type { DetailGroup, ForecastDetail } from './forecast-detail.ts';
 export { trainForecast } from './train-forecast.ts';
 export type { TrainForecastOptions, TrainedForecast } from './train-forecast.ts';
 export type { ForecastBudget } from './forecast-efforts.ts';

@@ -3,7 +3,7 @@ import type { ModelArtefact, RawLoadSeries } from '#domain';
 import { noProgress, type Progress } from '#kernel/progress';
 import { loadForecaster, type HorizonFit } from '#models/forecast';
 
-import type { ForecastBudget } from './forecast-efforts.ts';
+import { FORECAST_EFFORTS, type ForecastBudget } from './forecast-efforts.ts';
 import { judgeForecasts } from './forecast-judge.ts';
 import { createScoreBoards, type ForecastResult } from './forecast-score.ts';
 import { createForecastTrainer } from './forecast-trainer.ts';
@@ -42,7 +42,7 @@ export async function trainForecast(options: TrainForecastOptions): Promise<Trai
   const trainer = createForecastTrainer(series, options.workers);
   try {
     const { seed, budget = 'full' } = options;
-    const { artefact, fits, rows } = await trainer.train({ budget, seed, progress });
+    const { artefact, fits, rows } = await trainer.train({ effort: FORECAST_EFFORTS[budget], seed, progress });
     const results = measure(series, artefact, { seed, progress });
     return { artefact, fits, results, metrics: metricsOf(results), machines: series.length, rows };
   } finally {

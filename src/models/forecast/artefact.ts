@@ -10,10 +10,10 @@ import { isMlschedError, messageOf } from '#kernel/errors';
 import { loadPredictor, type LoadPredictorOptions, type Predictor } from '#native';
 
 import { artefactCorrupt, schemaMismatch } from './errors.ts';
-import type { ConformalOffsets, HorizonFit } from './types.ts';
+import type { ConformalOffsets, HorizonCalibration, HorizonFit } from './types.ts';
 
 /** Version of the meaning of the artefact's files. It names the features: other features, other model. */
-export const FORECAST_SCHEMA_VERSION = `load-forecast-1.${FEATURE_SCHEMA_VERSION}`;
+export const FORECAST_SCHEMA_VERSION = `load-forecast-2.${FEATURE_SCHEMA_VERSION}`;
 
 const MANIFEST = 'forecast.json';
 
@@ -22,7 +22,7 @@ export interface FittedHorizon {
   readonly fit: HorizonFit;
   readonly medians: readonly Uint8Array[];
   readonly interval: Uint8Array;
-  readonly offsets: ConformalOffsets;
+  readonly calibration: HorizonCalibration;
 }
 
 /** One loaded (resource, horizon). */
@@ -32,7 +32,12 @@ export interface HorizonModel {
   readonly medians: readonly Predictor[];
   /** Two outputs a row: 5 % and 95 %. */
   readonly interval: Predictor;
-  readonly offsets: ConformalOffsets;
+  readonly calibration: HorizonCalibration;
+}
+
+interface Manifest {
+  readonly machines: readonly string[];
+  readonly horizons: readonly ManifestEntry[];
 }
 
 interface ManifestEntry {
@@ -40,11 +45,15 @@ interface ManifestEntry {
   readonly horizonMinutes: HorizonMinutes;
   readonly medians: readonly string[];
   readonly interval: string;
-  readonly offsets: ConformalOffsets;
+  readonly calibration: HorizonCalibration;
 }
 
-/** Packs the boosters, XGBoost's own UBJ files, beside a manifest. */
-export function saveForecast(fitted: readonly FittedHorizon[]): ModelArtefact {
+/**
+ * Packs the boosters, XGBoost's own UBJ files, beside a manifest.
+ *
+ * @param machines - Names of the machines that training saw.
+ */
+export function saveForecast(fitted: readonly FittedHorizon[], machines: readonly string[]): ModelArtefact {
   const files = new Map<string, Uint8Array>();
   const horizons = fitted.map((one): ManifestEntry => {
     const { target, horizonMinutes } = one.fit;
@@ -54,9 +63,9 @@ export function saveForecast(fitted: readonly FittedHorizon[]): ModelArtefact {
       return `${prefix}-median-${i}.ubj`;
     });
     files.set(`${prefix}-interval.ubj`, one.interval);
-    return { target, horizonMinutes, medians, interval: `${prefix}-interval.ubj`, offsets: one.offsets };
+    return { target, horizonMinutes, medians, interval: `${prefix}-interval.ubj`, calibration: one.calibration };
   });
-  files.set(MANIFEST, encodeManifest(horizons));
+  files.set(MANIFEST, encodeManifest({ machines, horizons }));
   return { model: 'load-forecast', schemaVersion: FORECAST_SCHEMA_VERSION, files };
 }
 
@@ -67,13 +76,21 @@ export function saveForecast(fitted: readonly FittedHorizon[]): ModelArtefact {
  */
 export function mergeForecasts(parts: readonly ModelArtefact[]): ModelArtefact {
   const files = new Map(parts.flatMap((part) => [...part.files]));
-  files.set(MANIFEST, encodeManifest(parts.flatMap(readManifest)));
+  const manifests = parts.map(readManifest);
+  const machines = [...new Set(manifests.flatMap((manifest) => manifest.machines))].sort();
+  const horizons = manifests.flatMap((manifest) => manifest.horizons);
+  files.set(MANIFEST, encodeManifest({ machines, horizons }));
   return { model: 'load-forecast', schemaVersion: FORECAST_SCHEMA_VERSION, files };
 }
 
-function encodeManifest(horizons: readonly ManifestEntry[]): Uint8Array {
-  const manifest = { schemaVersion: FORECAST_SCHEMA_VERSION, horizons };
-  return new TextEncoder().encode(JSON.stringify(manifest, null, 2));
+function encodeManifest(manifest: Manifest): Uint8Array {
+  const document = { schemaVersion: FORECAST_SCHEMA_VERSION, ...manifest };
+  return new TextEncoder().encode(JSON.stringify(document, null, 2));
+}
+
+/** Names of the machines that a model was trained on. */
+export function trainedMachines(artefact: ModelArtefact): readonly string[] {
+  return readManifest(artefact).machines;
 }
 
 /**
@@ -97,12 +114,12 @@ export function loadHorizons(artefact: ModelArtefact, options: LoadPredictorOpti
     );
   };
   try {
-    return readManifest(artefact).map((entry) => ({
+    return readManifest(artefact).horizons.map((entry) => ({
       target: entry.target,
       horizonMinutes: entry.horizonMinutes,
       medians: entry.medians.map((name) => load(name, 1)),
       interval: load(entry.interval, 2),
-      offsets: entry.offsets,
+      calibration: entry.calibration,
     }));
   } catch (error) {
     for (const predictor of loaded) predictor.free();
@@ -121,18 +138,21 @@ function openPredictor(artefact: ModelArtefact, name: string, options: LoadPredi
   }
 }
 
-function readManifest(artefact: ModelArtefact): readonly ManifestEntry[] {
+function readManifest(artefact: ModelArtefact): Manifest {
   const bytes = artefact.files.get(MANIFEST);
   if (bytes === undefined) throw artefactCorrupt(`file ${MANIFEST} is missing`);
   const manifest = parseJson(bytes);
-  const { schemaVersion, horizons } = manifest as { schemaVersion?: unknown; horizons?: unknown };
+  const { schemaVersion, machines, horizons } = manifest as Partial<Record<'schemaVersion' | keyof Manifest, unknown>>;
   if (schemaVersion !== FORECAST_SCHEMA_VERSION) {
     throw schemaMismatch(String(schemaVersion), FORECAST_SCHEMA_VERSION);
   }
   if (!Array.isArray(horizons) || horizons.length === 0 || !horizons.every(isEntry)) {
     throw artefactCorrupt(`${MANIFEST} names no usable models`);
   }
-  return horizons;
+  if (!Array.isArray(machines) || !machines.every((name) => typeof name === 'string')) {
+    throw artefactCorrupt(`${MANIFEST} does not name the machines it was trained on`);
+  }
+  return { machines, horizons };
 }
 
 function parseJson(bytes: Uint8Array): object {
@@ -155,7 +175,16 @@ function isEntry(value: unknown): value is ManifestEntry {
     entry.medians.length > 0 &&
     entry.medians.every((name) => typeof name === 'string') &&
     typeof entry.interval === 'string' &&
-    areOffsets(entry.offsets)
+    isCalibration(entry.calibration)
+  );
+}
+
+function isCalibration(value: unknown): boolean {
+  const calibration = value as Partial<HorizonCalibration> | null | undefined;
+  return (
+    areOffsets(calibration?.settled) &&
+    areOffsets(calibration?.young) &&
+    Number.isFinite(calibration?.announcePosition)
   );
 }
 

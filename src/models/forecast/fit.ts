@@ -4,10 +4,11 @@ import { noProgress, type Progress } from '#kernel/progress';
 import { openXgboost, trainBooster, type Booster, type TrainingMatrix, type XgboostLibrary } from '#native';
 
 import { saveForecast, type FittedHorizon } from './artefact.ts';
-import { conformalOffsets, coverage, type CalibrationRows } from './conformal.ts';
+import { calibrateHorizon } from './calibrate.ts';
+import { coverage, type CalibrationRows } from './conformal.ts';
 import { noTarget, tooFewRows } from './errors.ts';
 import { ALL_ROLES, scaleRows, type ScaledRows } from './scaling.ts';
-import { ROW_ROLES, type FitEffort, type HorizonFit, type TrainingRows } from './types.ts';
+import { DEFAULT_BOOSTING, ROW_ROLES, type FitEffort, type HorizonFit, type TrainingRows } from './types.ts';
 import type { ModelArtefact } from '#domain';
 
 export interface FitForecastOptions {
@@ -17,6 +18,8 @@ export interface FitForecastOptions {
   readonly horizons?: readonly HorizonMinutes[];
   readonly effort: FitEffort;
   readonly seed: number;
+  /** Names of the machines that the rows come from; the model remembers them. */
+  readonly machines?: readonly string[];
   /** @defaultValue 1 */
   readonly threads?: number;
   readonly progress?: Progress;
@@ -32,15 +35,18 @@ const FEWEST_ROWS = 100;
 const EARLY_STOPPING_ROUNDS = 30;
 /** Coarser bins than XGBoost's 256 are faster and, on noisy load, no worse. */
 const MAX_BINS = 64;
-/** Chosen on the validation span of smd-nodes; see the model card. */
-const SHARED_PARAMETERS = {
-  tree_method: 'hist',
-  subsample: 0.7,
-  colsample_bytree: 0.2,
-  min_child_weight: 60,
-  max_bin: MAX_BINS,
-} as const;
 const INTERVAL_PARAMETERS = { max_depth: 5, eta: 0.1 } as const;
+
+function sharedParameters({ boosting = DEFAULT_BOOSTING }: FitEffort) {
+  return {
+    tree_method: 'hist',
+    subsample: boosting.subsampleRatio,
+    colsample_bytree: boosting.featureRatio,
+    min_child_weight: boosting.minimumChildWeight,
+    max_bin: MAX_BINS,
+  };
+}
+
 const FEATURE_NAMES = FEATURE_CATALOGUE.map(({ name }) => name);
 
 /**
@@ -70,7 +76,7 @@ export function fitForecast(options: FitForecastOptions): FittedForecast {
     }
   }
   progress.report(total, total, 'trained');
-  return { artefact: saveForecast(fitted), fits: fitted.map(({ fit }) => fit) };
+  return { artefact: saveForecast(fitted, options.machines ?? []), fits: fitted.map(({ fit }) => fit) };
 }
 
 interface HorizonTask {
@@ -95,23 +101,27 @@ function fitHorizon(library: XgboostLibrary, task: HorizonTask): FittedHorizon {
   const calibrationMatrix = buildMatrix(library, calibration, task, trainingMatrix);
   try {
     const probe = probeRounds(library, task, { trainingMatrix, calibrationMatrix });
-    const calibrationMaeRatio = meanError(probe.booster, calibration);
+    const medians = probe.booster.predict(calibration.values, calibration.rows).values;
     probe.booster.free();
     const interval = fitInterval(library, task, trainingMatrix);
     const raw = rawInterval(interval, calibration);
-    const offsets = conformalOffsets(raw);
+    const learned = calibrateHorizon({ rows: calibration, medians, raw });
     const fit: HorizonFit = {
       target,
       horizonMinutes,
       rows: training.rows + calibration.rows,
       rounds: probe.rounds,
       rawCoverageRatio: coverage(raw),
-      offsets,
-      calibrationMaeRatio,
+      calibration: learned,
+      calibrationMaeRatio: meanError(medians, calibration),
       lastValueMaeRatio: meanError(undefined, calibration),
     };
-    const medians = fitMedians(library, task, probe.rounds);
-    return { fit, medians, interval: takeBytes(interval), offsets };
+    return {
+      fit,
+      medians: fitMedians(library, task, probe.rounds),
+      interval: takeBytes(interval),
+      calibration: learned,
+    };
   } finally {
     trainingMatrix.free();
     calibrationMatrix.free();
@@ -124,6 +134,8 @@ function buildMatrix(
   task: HorizonTask,
   reference?: TrainingMatrix,
 ): TrainingMatrix {
+  const { features } = task.options.effort;
+  if (features !== undefined) hideFeatures(rows, new Set(features));
   return library.createMatrix({
     columns: FEATURE_COUNT,
     featureNames: FEATURE_NAMES,
@@ -134,10 +146,18 @@ function buildMatrix(
   });
 }
 
+/** What is unknown throughout is never split on, so predictions do not depend on it either. */
+function hideFeatures({ values }: ScaledRows, shown: ReadonlySet<string>): void {
+  for (const [column, name] of FEATURE_NAMES.entries()) {
+    if (shown.has(name)) continue;
+    for (let at = column; at < values.length; at += FEATURE_COUNT) values[at] = Number.NaN;
+  }
+}
+
 function medianParameters(task: HorizonTask, member: number) {
   const { effort, seed } = task.options;
   return {
-    ...SHARED_PARAMETERS,
+    ...sharedParameters(effort),
     objective: 'reg:absoluteerror',
     max_depth: effort.depth,
     eta: effort.learningRate,
@@ -185,7 +205,7 @@ function fitInterval(library: XgboostLibrary, task: HorizonTask, training: Train
   const { effort, seed } = task.options;
   return trainBooster(library, {
     parameters: {
-      ...SHARED_PARAMETERS,
+      ...sharedParameters(effort),
       ...INTERVAL_PARAMETERS,
       objective: 'reg:quantileerror',
       quantile_alpha: [0.05, 0.95],
@@ -212,9 +232,8 @@ function rawInterval(interval: Booster, rows: ScaledRows): CalibrationRows {
   };
 }
 
-/** Mean absolute error in capacity; of the last value when there is no booster. */
-function meanError(booster: Booster | undefined, rows: ScaledRows): number {
-  const predicted = booster?.predict(rows.values, rows.rows).values;
+/** Mean absolute error in capacity; of the last value when nothing was predicted. */
+function meanError(predicted: Float32Array | undefined, rows: ScaledRows): number {
   let sum = 0;
   for (let i = 0; i < rows.rows; i++) {
     sum += Math.abs((rows.labels[i] as number) - (predicted?.[i] ?? 0)) * (rows.deviations[i] as number);

@@ -64,6 +64,7 @@ function trainingRows(raw: RawLoadSeries): TrainingRows {
     actuals: HORIZON_MINUTES.map((minutes) =>
       Float32Array.from(originsMs, (originMs) => valueAt(grid, 'cpu', originMs + minutes * 60_000)),
     ),
+    machines: new Int32Array(rows.rows),
     roles: Uint8Array.from(originsMs, (_, i) => (i < rows.rows * 0.8 ? ROW_ROLES.fit : ROW_ROLES.calibrate)),
   };
 }

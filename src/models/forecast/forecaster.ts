@@ -16,7 +16,8 @@ import {
 } from '#features';
 import type { LoadPredictorOptions, Predictor } from '#native';
 
-import { loadHorizons, type HorizonModel } from './artefact.ts';
+import { loadHorizons, trainedMachines, type HorizonModel } from './artefact.ts';
+import { HISTORY_DAYS_COLUMN, YOUNG_DAYS } from './scaling.ts';
 import { rowsShapeWrong } from './errors.ts';
 import { createPeers } from './live-peers.ts';
 import type { ForecastBands, PredictionRows } from './types.ts';
@@ -31,6 +32,8 @@ export interface LoadForecaster extends Disposable {
   readonly engine: Predictor['engine'];
   /** What it was loaded from. */
   readonly artefact: ModelArtefact;
+  /** Names of the machines that training saw. */
+  readonly machines: ReadonlySet<string>;
   /**
    * Predicts prepared feature rows.
    *
@@ -64,6 +67,7 @@ export function loadForecaster(artefact: ModelArtefact, options: LoadPredictorOp
   const forecaster: LoadForecaster = {
     targets,
     artefact,
+    machines: new Set(trainedMachines(artefact)),
     engine: (models[0] as HorizonModel).interval.engine,
     predictRows(target, horizonMinutes, rows) {
       checkShape(rows);
@@ -96,10 +100,13 @@ function predictBands(model: HorizonModel, rows: PredictionRows): ForecastBands 
     low05: new Float32Array(count),
     median: averageMedians(model.medians, rows),
     high95: new Float32Array(count),
+    announcePosition: model.calibration.announcePosition,
   };
   const ends = model.interval.predict(rows.values, count);
-  const { low, high } = model.offsets;
+  const { settled, young } = model.calibration;
   for (let i = 0; i < count; i++) {
+    const days = rows.values[i * FEATURE_COUNT + HISTORY_DAYS_COLUMN] as number;
+    const { low, high } = days < YOUNG_DAYS ? young : settled;
     const anchor = rows.anchors[i] as number;
     const deviation = rows.deviations[i] as number;
     const middle = clampRatio(anchor + (bands.median[i] as number) * deviation);

@@ -1,6 +1,10 @@
+export { bandPosition, HOT_RATIO, scoreAnnouncements } from './announcement.ts';
+export type { AnnouncementScore } from './announcement.ts';
 export { FORECAST_SCHEMA_VERSION, mergeForecasts } from './artefact.ts';
 export { fitForecast } from './fit.ts';
 export { loadForecaster } from './forecaster.ts';
 export type { LoadForecaster } from './forecaster.ts';
+export { createForecastTracker, FALLBACKS } from './tracker.ts';
+export type { ForecastTracker, IssuedForecast, TrackedBand, TrackedKey } from './tracker.ts';
 export { ROW_ROLES } from './types.ts';
-export type { FitEffort, HorizonFit, PredictionRows, TrainingRows } from './types.ts';
+export type { FitEffort, ForecastBands, HorizonFit, PredictionRows, TrainingRows } from './types.ts';

@@ -1,4 +1,4 @@
-import { FEATURE_COUNT } from '#features';
+import { FEATURE_CATALOGUE, FEATURE_COUNT } from '#features';
 
 import { ROW_ROLES, type TrainingRows } from './types.ts';
 
@@ -11,7 +11,14 @@ export interface ScaledRows {
   /** Square root of the deviation, mean 1. */
   readonly weights: Float32Array;
   readonly deviations: Float32Array;
+  /** Last values, 0..1. */
+  readonly anchors: Float32Array;
+  readonly machines: Int32Array;
 }
+
+/** Machines with less history than this are calibrated by themselves: yesterday is unknown to them. */
+export const YOUNG_DAYS = 1;
+export const HISTORY_DAYS_COLUMN = FEATURE_CATALOGUE.findIndex(({ name }) => name === 'history_days');
 
 /** Labels beyond this many deviations are cut: a median does not need them, leaf values stay sane. */
 const LARGEST_LABEL = 200;
@@ -35,6 +42,8 @@ export function scaleRows(
   const labels = new Float32Array(rows);
   const weights = new Float32Array(rows);
   const deviations = new Float32Array(rows);
+  const anchors = new Float32Array(rows);
+  const machines = new Int32Array(rows);
   const actuals = source.actuals[horizon] as Float32Array;
   let total = 0;
   for (let i = 0; i < rows; i++) {
@@ -44,11 +53,13 @@ export function scaleRows(
     values.set(source.values.subarray(row * FEATURE_COUNT, (row + 1) * FEATURE_COUNT), i * FEATURE_COUNT);
     labels[i] = Math.min(LARGEST_LABEL, Math.max(-LARGEST_LABEL, label));
     deviations[i] = deviation;
+    anchors[i] = source.anchors[row] as number;
+    machines[i] = source.machines[row] as number;
     weights[i] = Math.sqrt(deviation);
     total += weights[i] as number;
   }
   for (let i = 0; i < rows; i++) weights[i] = ((weights[i] as number) * rows) / total;
-  return { rows, values, labels, weights, deviations };
+  return { rows, values, labels, weights, deviations, anchors, machines };
 }
 
 function pick(source: TrainingRows, horizon: number, roles: readonly number[]): number[] {

@@ -29,12 +29,23 @@ export interface ForecastBands {
   readonly low05: Float32Array;
   readonly median: Float32Array;
   readonly high95: Float32Array;
+  /** Where in the band a load must lie to be announced, see `announcement.ts`. */
+  readonly announcePosition: number;
 }
 
 /** Widening of the interval in deviations, one a tail; below 0 narrows it. */
 export interface ConformalOffsets {
   readonly low: number;
   readonly high: number;
+}
+
+/** What the calibration rows taught about one (resource, horizon). */
+export interface HorizonCalibration {
+  /** For machines with a day of history or more. */
+  readonly settled: ConformalOffsets;
+  /** For machines with less. */
+  readonly young: ConformalOffsets;
+  readonly announcePosition: number;
 }
 
 /** How hard to try. */
@@ -49,7 +60,27 @@ export interface FitEffort {
   readonly seeds: number;
   /** Rows for choosing the rounds and for the interval model, at most. */
   readonly probeRows: number;
+  /** Of each tree; those that `DEFAULT_BOOSTING` names when absent. */
+  readonly boosting?: BoostingParameters;
+  /** Features that trees may use; all when absent. The others are hidden from training: rows keep their form. */
+  readonly features?: readonly string[];
 }
+
+/** What a tree may see, and when it may split. */
+export interface BoostingParameters {
+  /** Shares in 0..1 of the rows and of the features that each tree draws. */
+  readonly subsampleRatio: number;
+  readonly featureRatio: number;
+  /** Least sum of weights in a leaf. */
+  readonly minimumChildWeight: number;
+}
+
+/** Chosen on the validation span of smd-nodes; see the model card. */
+export const DEFAULT_BOOSTING: BoostingParameters = {
+  subsampleRatio: 0.7,
+  featureRatio: 0.2,
+  minimumChildWeight: 60,
+};
 
 /** What one (resource, horizon) model learned, for the run tracker. */
 export interface HorizonFit {
@@ -59,7 +90,7 @@ export interface HorizonFit {
   readonly rounds: number;
   /** Share of the calibration rows inside the raw interval and after correction. */
   readonly rawCoverageRatio: number;
-  readonly offsets: ConformalOffsets;
+  readonly calibration: HorizonCalibration;
   /** Mean absolute error on the calibration rows before the refit, and that of the last value; in 0..1. */
   readonly calibrationMaeRatio: number;
   readonly lastValueMaeRatio: number;
