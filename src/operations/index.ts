@@ -1,2 +1,4 @@
 export { renderDemoReport } from './report/report.ts';
 export type { AnomalyTimeline, DemoReport, StepRun } from './report/types.ts';
+export { renderForecastReport } from './report/forecast-report.ts';
+export type { ForecastReport } from './report/forecast-report.ts';

@@ -1,5 +1,9 @@
 import { Command, Option } from '@commander-js/extra-typings';
+import { resolve } from 'node:path';
+import type { ForecastEvaluation } from '#training';
+import type { CommandContext } from '../context.ts';
 import { createCommand } from '../options.ts';
+import { readVersions } from './version.ts';
 import { dataDirectory, stateDirectory } from '../locations.ts';
 import { printAnomalyReport } from '../printers/evaluate-anomaly.ts';
 import { printForecastEvaluation } from '../printers/evaluate-forecast.ts';
@@ -27,6 +31,7 @@ function forecastCommand() {
       '--model <reference>',
       'alias, version or folder of a saved model; without it one is trained on the data',
     )
+    .option('--report <file>', 'also write an HTML report: errors by horizon, hour, machine and load')
     .action((options) =>
       runCommand(
         {
@@ -47,15 +52,38 @@ function forecastCommand() {
               protocol: options.protocol,
               seed,
               progress,
+              traces: options.report === undefined ? 0 : REPORT_TRACES,
+              details: options.report !== undefined,
               ...saved,
             });
-            return { status: 'ok' as const, data: evaluation };
+            if (options.report !== undefined) await writeReport(options.report, directory, evaluation, context);
+            // The curves are in the report; here they would drown the numbers.
+            return { status: 'ok' as const, data: { ...evaluation, traces: [], details: [] } };
           },
           print: printForecastEvaluation,
         },
         options,
       ),
     );
+}
+
+/** Example stretches a resource in the report. */
+const REPORT_TRACES = 3;
+
+async function writeReport(
+  path: string,
+  dataDirectory: string,
+  evaluation: ForecastEvaluation,
+  context: CommandContext,
+): Promise<void> {
+  const [{ renderForecastReport }, { writeFileAtomic }] = await Promise.all([
+    import('#operations'),
+    import('#platform/files'),
+  ]);
+  const version = readVersions().mlsched;
+  const page = renderForecastReport({ createdAtMs: Date.now(), dataDirectory, version, evaluation });
+  await writeFileAtomic(resolve(path), page);
+  context.note(`report: ${resolve(path)}`);
 }
 
 function anomalyCommand() {
