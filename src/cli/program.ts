@@ -8,6 +8,7 @@ import { featuresCommand } from './commands/features.ts';
 import { demoCommand } from './commands/demo.ts';
 import { trainCommand } from './commands/train.ts';
 import { serveCommand } from './commands/serve.ts';
+import { tuneCommand } from './commands/tune.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { versionCommand } from './commands/version.ts';
 
@@ -43,6 +44,7 @@ function commands(program: Command): unknown[] {
     demoCommand(),
     trainCommand(),
     evaluateCommand(),
+    tuneCommand(),
     simulateCommand(),
     serveCommand(),
     collectCommand(),

@@ -140,7 +140,9 @@ function createRun(
     finish(protocol, fits) {
       const results = boards.flatMap(({ scores }) => scores.flatMap((board) => board.results(options.seed)));
       if (results.length === 0) throw historyTooShort(series.length);
-      const announcements = boards.flatMap((board) => board.announcements.flatMap((one) => one.result() ?? []));
+      const announcements = boards.flatMap((board) =>
+        board.announcements.flatMap((one) => one.result() ?? []),
+      );
       const details = boards.flatMap((board) => board.details.flatMap((one) => one.result() ?? []));
       return { protocol, results, announcements, fits, traces, details, machines: series.length };
     },

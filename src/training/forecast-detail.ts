@@ -3,13 +3,7 @@ import { HORIZON_MINUTES, type HorizonMinutes, type LoadTarget } from '#domain';
 import type { JudgedRow } from './forecast-score.ts';
 
 /** Forecasts of the report: those of the result table and the same time last week. */
-export const DETAIL_MODELS = [
-  'mlsched',
-  'last-value',
-  'seasonal-naive',
-  'hour-mean',
-  'last-week',
-] as const;
+export const DETAIL_MODELS = ['mlsched', 'last-value', 'seasonal-naive', 'hour-mean', 'last-week'] as const;
 
 /** Errors by some grouping: 1 - sum of errors / sum of load for each of `DETAIL_MODELS`. */
 export interface DetailGroup {

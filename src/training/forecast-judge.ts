@@ -1,4 +1,10 @@
-import { HORIZON_MINUTES, type HorizonMinutes, type LoadSeries, type LoadTarget, type RawLoadSeries } from '#domain';
+import {
+  HORIZON_MINUTES,
+  type HorizonMinutes,
+  type LoadSeries,
+  type LoadTarget,
+  type RawLoadSeries,
+} from '#domain';
 import {
   COARSE_STEP_MS,
   createFeatureWriter,

@@ -15,6 +15,9 @@ export type { EvaluateForecastOptions, ForecastEvaluation, ForecastProtocol } fr
 export type { AnnouncementResult } from './forecast-announce.ts';
 export { DETAIL_MODELS } from './forecast-detail.ts';
 export type { DetailGroup, ForecastDetail } from './forecast-detail.ts';
+export { crossValidateForecast, ROLLING_ENDS } from './forecast-cross-validate.ts';
+export { tuneForecast } from './tune-forecast.ts';
+export type { ForecastTuning, TunedTrial, TuneForecastOptions } from './tune-forecast.ts';
 export { trainForecast } from './train-forecast.ts';
 export type { TrainForecastOptions, TrainedForecast } from './train-forecast.ts';
 export type { ForecastBudget } from './forecast-efforts.ts';

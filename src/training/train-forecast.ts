@@ -42,7 +42,11 @@ export async function trainForecast(options: TrainForecastOptions): Promise<Trai
   const trainer = createForecastTrainer(series, options.workers);
   try {
     const { seed, budget = 'full' } = options;
-    const { artefact, fits, rows } = await trainer.train({ effort: FORECAST_EFFORTS[budget], seed, progress });
+    const { artefact, fits, rows } = await trainer.train({
+      effort: FORECAST_EFFORTS[budget],
+      seed,
+      progress,
+    });
     const results = measure(series, artefact, { seed, progress });
     return { artefact, fits, results, metrics: metricsOf(results), machines: series.length, rows };
   } finally {

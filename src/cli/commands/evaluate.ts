@@ -56,7 +56,8 @@ function forecastCommand() {
               details: options.report !== undefined,
               ...saved,
             });
-            if (options.report !== undefined) await writeReport(options.report, directory, evaluation, context);
+            if (options.report !== undefined)
+              await writeReport(options.report, directory, evaluation, context);
             // The curves are in the report; here they would drown the numbers.
             return { status: 'ok' as const, data: { ...evaluation, traces: [], details: [] } };
           },

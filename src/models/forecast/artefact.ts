@@ -63,7 +63,13 @@ export function saveForecast(fitted: readonly FittedHorizon[], machines: readonl
       return `${prefix}-median-${i}.ubj`;
     });
     files.set(`${prefix}-interval.ubj`, one.interval);
-    return { target, horizonMinutes, medians, interval: `${prefix}-interval.ubj`, calibration: one.calibration };
+    return {
+      target,
+      horizonMinutes,
+      medians,
+      interval: `${prefix}-interval.ubj`,
+      calibration: one.calibration,
+    };
   });
   files.set(MANIFEST, encodeManifest({ machines, horizons }));
   return { model: 'load-forecast', schemaVersion: FORECAST_SCHEMA_VERSION, files };
@@ -142,7 +148,9 @@ function readManifest(artefact: ModelArtefact): Manifest {
   const bytes = artefact.files.get(MANIFEST);
   if (bytes === undefined) throw artefactCorrupt(`file ${MANIFEST} is missing`);
   const manifest = parseJson(bytes);
-  const { schemaVersion, machines, horizons } = manifest as Partial<Record<'schemaVersion' | keyof Manifest, unknown>>;
+  const { schemaVersion, machines, horizons } = manifest as Partial<
+    Record<'schemaVersion' | keyof Manifest, unknown>
+  >;
   if (schemaVersion !== FORECAST_SCHEMA_VERSION) {
     throw schemaMismatch(String(schemaVersion), FORECAST_SCHEMA_VERSION);
   }

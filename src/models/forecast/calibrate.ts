@@ -42,7 +42,10 @@ function wider(a: ConformalOffsets, b: ConformalOffsets): ConformalOffsets {
 function announcePosition({ rows, medians, raw }: CalibrationSet, offsets: ConformalOffsets): number {
   const toRatio = (deviations: Float32Array, shift: number): Float32Array =>
     deviations.map((value, i) =>
-      Math.min(1, Math.max(0, (rows.anchors[i] as number) + (value + shift) * (rows.deviations[i] as number))),
+      Math.min(
+        1,
+        Math.max(0, (rows.anchors[i] as number) + (value + shift) * (rows.deviations[i] as number)),
+      ),
     );
   return chooseAnnouncePosition({
     low05: toRatio(raw.low, -offsets.low),

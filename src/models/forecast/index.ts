@@ -7,4 +7,5 @@ export type { LoadForecaster } from './forecaster.ts';
 export { createForecastTracker, FALLBACKS } from './tracker.ts';
 export type { ForecastTracker, IssuedForecast, TrackedBand, TrackedKey } from './tracker.ts';
 export { ROW_ROLES } from './types.ts';
+export { DEFAULT_BOOSTING } from './types.ts';
 export type { FitEffort, ForecastBands, HorizonFit, PredictionRows, TrainingRows } from './types.ts';

@@ -1,16 +1,6 @@
 import { DETAIL_MODELS } from '#training';
 import type { DetailGroup, ForecastDetail, ForecastEvaluation } from '#training';
-import {
-  chartFrame,
-  drawing,
-  figure,
-  legend,
-  linearScale,
-  linePath,
-  ticks,
-  xAxis,
-  yAxis,
-} from './chart.ts';
+import { chartFrame, drawing, figure, legend, linearScale, linePath, ticks, xAxis, yAxis } from './chart.ts';
 import { forecastSection, forecastVerdicts } from './forecast-section.ts';
 import { element, join, paragraph, text } from './markup.ts';
 import type { Markup } from './markup.ts';
@@ -90,7 +80,9 @@ interface ErrorChart {
 
 function errorChart({ caption, xTitle, xs, groups }: ErrorChart): Markup {
   const frame = chartFrame(HEIGHT);
-  const points = groups.flatMap(({ errors }) => DRAWN_MODELS.map(({ index }) => (errors[index] as number) * 100));
+  const points = groups.flatMap(({ errors }) =>
+    DRAWN_MODELS.map(({ index }) => (errors[index] as number) * 100),
+  );
   const yDomain = [0, Math.max(0.1, ...points.filter(Number.isFinite)) * 1.08] as const;
   const xDomain = [xs[0] ?? 0, xs.at(-1) ?? 1] as const;
   const x = linearScale(xDomain, [frame.left, frame.right]);
@@ -138,7 +130,9 @@ function errorByHour(detail: ForecastDetail): Markup {
 function errorByMachine(detail: ForecastDetail): Markup {
   const worstFirst = detail.machines.toSorted((a, b) => (b.errors[0] as number) - (a.errors[0] as number));
   return join([
-    element('h3', {}, [text(`${detail.target}, ${detail.horizonMinutes} minutes ahead, largest error first`)]),
+    element('h3', {}, [
+      text(`${detail.target}, ${detail.horizonMinutes} minutes ahead, largest error first`),
+    ]),
     groupTable('Machine', worstFirst),
   ]);
 }
@@ -149,13 +143,11 @@ function groupTable(header: string, groups: readonly DetailGroup[]): Markup {
 
 function groupColumns(): ReportColumn<DetailGroup>[] {
   return [
-    ...DETAIL_MODELS.map(
-      (model, index): ReportColumn<DetailGroup> => ({
-        header: `${model}, accuracy (%)`,
-        value: ({ accuracies }) => (accuracies[index] as number) * 100,
-        digits: 1,
-      }),
-    ),
+    ...DETAIL_MODELS.map((model, index): ReportColumn<DetailGroup> => ({
+      header: `${model}, accuracy (%)`,
+      value: ({ accuracies }) => (accuracies[index] as number) * 100,
+      digits: 1,
+    })),
     { header: 'MAE (points)', value: ({ errors }) => (errors[0] as number) * 100, digits: 2 },
     { header: '90 % covers (%)', value: ({ coverage90Ratio }) => coverage90Ratio * 100, digits: 1 },
     { header: 'Points', value: ({ points }) => points },
