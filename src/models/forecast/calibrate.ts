@@ -6,7 +6,7 @@ import { HISTORY_DAYS_COLUMN, YOUNG_DAYS, type ScaledRows } from './scaling.ts';
 import type { ConformalOffsets, HorizonCalibration } from './types.ts';
 
 /** Fewer rows than this give no tail of their own. */
-const FEWEST_ROWS = 200;
+const FEWEST_ROWS = 60;
 
 /** What the models that saw the fit rows alone say of the calibration rows, in deviations from the last value. */
 interface CalibrationSet {
