@@ -20,6 +20,12 @@ export interface Predictor extends Disposable {
    * @throws MlschedError `MLS_NATIVE_SHAPE` when a length does not fit.
    */
   predict(values: Float32Array, rows: number, baseMargin?: Float32Array): Float32Array;
+  /**
+   * SHAP contributions of each feature and, last, the bias; they add up to the prediction of an identity link.
+   *
+   * @returns Shape `[rows, featureCount + 1]` for one output; undefined from the tree walk, which does not compute them.
+   */
+  contributions(values: Float32Array, rows: number): Float32Array | undefined;
   free(): void;
 }
 
@@ -80,6 +86,7 @@ function walkingPredictor(document: ModelDocument): Predictor {
     outputCount: walk.outputCount,
     featureNames: document.featureNames,
     predict: (values, rows, baseMargin) => walk.predict(values, rows, baseMargin),
+    contributions: () => undefined,
     free: () => undefined,
     [Symbol.dispose]: () => undefined,
   };
@@ -96,6 +103,7 @@ function nativePredictor(document: ModelDocument, booster: Booster): Predictor {
       const margin = baseMargin === undefined ? undefined : spread(baseMargin, rows, outputCount);
       return booster.predict(values, rows, margin === undefined ? {} : { baseMargin: margin }).values;
     },
+    contributions: (values, rows) => booster.predict(values, rows, { kind: 'contributions' }).values,
     free: () => booster.free(),
     [Symbol.dispose]: () => booster[Symbol.dispose](),
   };

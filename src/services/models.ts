@@ -4,7 +4,7 @@ import { MODEL_NAMES } from '#domain';
 import type { ModelArtefact, ModelName } from '#domain';
 import { isMlschedError } from '#kernel/errors';
 import { loadModelFolder } from '#registry';
-import type { ModelRegistry } from '#registry';
+import type { ExperimentTracker, ModelRegistry } from '#registry';
 import { openRegistryPlace } from './registry.ts';
 
 /** Where a remark to the person goes. */
@@ -16,6 +16,12 @@ interface Reporter {
 export function openModelRegistry(stateDirectory: string, reporter: Reporter): ModelRegistry {
   const note = (line: string): void => reporter.note(line);
   return openRegistryPlace({ stateDirectory, environment: process.env, note }).registry;
+}
+
+/** Where runs of training and tuning are noted: beside the registry. */
+export function openRunTracker(stateDirectory: string, reporter: Reporter): ExperimentTracker {
+  const note = (line: string): void => reporter.note(line);
+  return openRegistryPlace({ stateDirectory, environment: process.env, note }).tracker;
 }
 
 /**

@@ -5,7 +5,7 @@ import type { ModelArtefact, ModelName } from '#domain';
 import { MlschedError } from '#kernel/errors';
 import type { Progress } from '#kernel/progress';
 import { formatPercent } from '#kernel/units';
-import type { ModelMetadata, ModelRegistry, ModelVersion } from '#registry';
+import type { ExperimentTracker, ModelMetadata, ModelRegistry, ModelVersion } from '#registry';
 import { trainAnomaly, trainForecast, trainPlacement } from '#training';
 import type { PlacementCurves } from '#training';
 import { hashInputs } from './input-hash.ts';
@@ -22,6 +22,8 @@ export interface TrainOptions {
   /** Root of the placement traces. */
   readonly placementRoot: string;
   readonly registry: ModelRegistry;
+  /** Notes what the forecast learned; nothing is noted when absent. */
+  readonly tracker?: ExperimentTracker;
   /** For checkpoints of unfinished training. */
   readonly stateDirectory: string;
   readonly budget: 'demo' | 'full';
@@ -29,6 +31,8 @@ export interface TrainOptions {
   /** Train although the history is below the quality bar. */
   readonly isForced: boolean;
   readonly tags: Readonly<Record<string, string>>;
+  /** Keeps the forecast of an earlier model and adds to it, and which of the history it then looks at. */
+  readonly forecast?: { readonly continueFrom?: ModelArtefact; readonly lastDays?: number };
   /** Alias that is pointed to the new versions; none is moved when absent. */
   readonly alias?: string;
   readonly progress: Progress;
@@ -79,14 +83,17 @@ function checkpointRoot({ stateDirectory }: TrainOptions, model: ModelName): str
 type Trainer = (options: TrainOptions, artefacts: ReadonlyMap<string, ModelArtefact>) => Promise<Trained>;
 
 const TRAINERS: Readonly<Record<ModelName, Trainer>> = {
-  async 'load-forecast'({ loadDirectory, budget, seed, progress }) {
+  async 'load-forecast'({ loadDirectory, budget, seed, progress, tracker, forecast = {} }) {
     const { artefact, metrics } = await trainForecast({
       dataDirectory: loadDirectory,
       budget,
       seed,
       progress,
+      ...(tracker === undefined ? {} : { tracker }),
+      ...forecast,
     });
-    return { artefact, metadata: { metrics, parameters: { seed } } };
+    const isWarm = forecast.continueFrom !== undefined;
+    return { artefact, metadata: { metrics, parameters: { seed, isWarm } } };
   },
   async 'node-anomaly'({ loadDirectory, budget, seed, progress }) {
     const { artefact, metrics } = await trainAnomaly({

@@ -13,6 +13,8 @@ export interface FitTask {
   readonly effort: ForecastEffort;
   readonly seed: number;
   readonly threads: number;
+  /** Model to go on from. */
+  readonly continueFrom?: ModelArtefact;
 }
 
 export interface FitDone {
@@ -42,6 +44,7 @@ export function runFitTask(series: readonly RawLoadSeries[], task: FitTask): Fit
     seed,
     threads,
     machines: names,
+    ...(task.continueFrom === undefined ? {} : { continueFrom: task.continueFrom }),
   });
   return { artefact, fits, rows: rows.rows };
 }

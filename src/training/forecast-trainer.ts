@@ -31,6 +31,8 @@ interface TrainRequest {
   /** Resources to train; all that the data carry when absent. */
   readonly targets?: readonly LoadTarget[];
   readonly seed: number;
+  /** Model to go on from. */
+  readonly continueFrom?: ModelArtefact;
   readonly progress: Progress;
 }
 
@@ -76,12 +78,19 @@ async function trainParts(
   request: TrainRequest,
   run: (task: FitTask) => Promise<FitDone | undefined>,
 ): Promise<TrainedParts> {
-  const { effort, seed, machines, progress } = request;
+  const { effort, seed, machines, continueFrom, progress } = request;
   const targets = (request.targets ?? LOAD_TARGETS).filter((target) => withTarget(series, target).length > 0);
   const tasks = targets.flatMap((target) =>
     (request.horizons ?? HORIZON_MINUTES).map((horizonMinutes): FitTask => {
-      const seen = machines === undefined ? {} : { machines };
-      return { target, horizonMinutes, effort, seed, threads: 1, ...seen };
+      return {
+        target,
+        horizonMinutes,
+        effort,
+        seed,
+        threads: 1,
+        ...(machines === undefined ? {} : { machines }),
+        ...(continueFrom === undefined ? {} : { continueFrom }),
+      };
     }),
   );
   let done = 0;

@@ -1,6 +1,6 @@
 import { Argument, Option } from '@commander-js/extra-typings';
 import type { ModelName } from '#domain';
-import { createCommand } from '../options.ts';
+import { createCommand, wholeNumber } from '../options.ts';
 import { dataDirectory, stateDirectory } from '../locations.ts';
 import { printTrained } from '../printers/train.ts';
 import { runCommand } from '../run-command.ts';
@@ -25,13 +25,18 @@ export function trainCommand() {
         .choices(['demo', 'full'] as const)
         .default('full' as const),
     )
+    .option(
+      '--continue-from <reference>',
+      'forecast only: keep the trees of this model and add to them; alias, version or folder',
+    )
+    .option('--last-days <number>', 'forecast only: learn from the last days alone', wholeNumber(2))
     .option('--force', 'train although the history is below the quality bar', false)
     .action((what, options) =>
       runCommand(
         {
           name: `train ${what}`,
           async run(context) {
-            const [{ trainModels }, { openModelRegistry }] = await Promise.all([
+            const [{ trainModels }, { loadModel, openModelRegistry, openRunTracker }] = await Promise.all([
               import('#services/train'),
               import('#services/models'),
             ]);
@@ -42,10 +47,19 @@ export function trainCommand() {
               loadDirectory: isRooted ? loadBelow(root) : dataDirectory(options.data, 'load', context),
               placementRoot: root,
               registry: openModelRegistry(stateDirectory(), context),
+              tracker: openRunTracker(stateDirectory(), context),
               stateDirectory: stateDirectory(),
               budget: options.budget,
               seed: context.seed,
               isForced: options.force,
+              forecast: {
+                ...(options.continueFrom === undefined
+                  ? {}
+                  : {
+                      continueFrom: await loadModel(stateDirectory(), 'load-forecast', options.continueFrom, context),
+                    }),
+                ...(options.lastDays === undefined ? {} : { lastDays: options.lastDays }),
+              },
               tags: {},
               alias: 'champion',
               progress: context.progress,

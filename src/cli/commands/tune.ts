@@ -29,9 +29,9 @@ function forecastCommand() {
         {
           name: 'tune forecast',
           async run(context) {
-            const [{ tuneForecast }, { openFileTracker }] = await Promise.all([
+            const [{ tuneForecast }, { openRunTracker }] = await Promise.all([
               import('#training'),
-              import('#registry'),
+              import('#services/models'),
             ]);
             const home = stateDirectory();
             const { seed, progress } = context;
@@ -40,7 +40,7 @@ function forecastCommand() {
               dataDirectory: dataDirectory(options.data, 'load', context),
               searchSpacePath: options.space ?? join(REPOSITORY_ROOT, 'configs/tuning/forecast.yaml'),
               storagePath: join(home, 'tuning', 'forecast.journal'),
-              tracker: openFileTracker({ home: join(home, 'runs') }),
+              tracker: openRunTracker(home, context),
               trials,
               parallel,
               seed,

@@ -94,6 +94,30 @@ function encodeManifest(manifest: Manifest): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(document, null, 2));
 }
 
+/** The bytes of the median models of one (resource, horizon). */
+export interface MedianFiles {
+  readonly target: LoadTarget;
+  readonly horizonMinutes: HorizonMinutes;
+  readonly files: readonly Uint8Array[];
+}
+
+/**
+ * The median models as bytes, to go on training from them or to look into them.
+ *
+ * @throws MlschedError `MLS_FORECAST_SCHEMA`, `MLS_FORECAST_CORRUPT`.
+ */
+export function medianFiles(artefact: ModelArtefact): MedianFiles[] {
+  return readManifest(artefact).horizons.map(({ target, horizonMinutes, medians }) => ({
+    target,
+    horizonMinutes,
+    files: medians.map((name) => {
+      const bytes = artefact.files.get(name);
+      if (bytes === undefined) throw artefactCorrupt(`file ${name} is missing`);
+      return bytes;
+    }),
+  }));
+}
+
 /** Names of the machines that a model was trained on. */
 export function trainedMachines(artefact: ModelArtefact): readonly string[] {
   return readManifest(artefact).machines;

@@ -3,7 +3,7 @@ import { FEATURE_CATALOGUE, FEATURE_COUNT } from '#features';
 import { noProgress, type Progress } from '#kernel/progress';
 import { openXgboost, trainBooster, type Booster, type TrainingMatrix, type XgboostLibrary } from '#native';
 
-import { saveForecast, type FittedHorizon } from './artefact.ts';
+import { medianFiles, saveForecast, trainedMachines, type FittedHorizon } from './artefact.ts';
 import { calibrateHorizon } from './calibrate.ts';
 import { coverage, type CalibrationRows } from './conformal.ts';
 import { noTarget, tooFewRows } from './errors.ts';
@@ -20,6 +20,11 @@ export interface FitForecastOptions {
   readonly seed: number;
   /** Names of the machines that the rows come from; the model remembers them. */
   readonly machines?: readonly string[];
+  /**
+   * Goes on from this model's medians with the rows given, for example those of the latest weeks; a resource or horizon
+   * that it does not know begins anew. Intervals are always fitted anew.
+   */
+  readonly continueFrom?: ModelArtefact;
   /** @defaultValue 1 */
   readonly threads?: number;
   readonly progress?: Progress;
@@ -76,7 +81,13 @@ export function fitForecast(options: FitForecastOptions): FittedForecast {
     }
   }
   progress.report(total, total, 'trained');
-  return { artefact: saveForecast(fitted, options.machines ?? []), fits: fitted.map(({ fit }) => fit) };
+  return { artefact: saveForecast(fitted, machinesOf(options)), fits: fitted.map(({ fit }) => fit) };
+}
+
+/** Those of the rows and, after a warm start, those of the model before. */
+function machinesOf({ machines = [], continueFrom }: FitForecastOptions): string[] {
+  const before = continueFrom === undefined ? [] : trainedMachines(continueFrom);
+  return [...new Set([...before, ...machines])].sort();
 }
 
 interface HorizonTask {
@@ -182,19 +193,36 @@ function probeRounds(
     rounds: task.options.effort.maximumRounds,
     earlyStoppingRounds: EARLY_STOPPING_ROUNDS,
     threads: task.options.threads ?? 1,
+    ...continuation(earlierMedians(task), 0),
   });
   return { booster, rounds: bestRound + 1 };
+}
+
+/** Earlier medians of this (resource, horizon); empty when training begins anew. */
+function earlierMedians({ options, target, horizonMinutes }: HorizonTask): readonly Uint8Array[] {
+  if (options.continueFrom === undefined) return [];
+  const found = medianFiles(options.continueFrom).find(
+    (one) => one.target === target && one.horizonMinutes === horizonMinutes,
+  );
+  return found?.files ?? [];
+}
+
+function continuation(earlier: readonly Uint8Array[], member: number): { continueFrom?: Uint8Array } {
+  const bytes = earlier[member % earlier.length];
+  return bytes === undefined ? {} : { continueFrom: bytes };
 }
 
 /** The final median models: all rows, as many rounds as the probe found. */
 function fitMedians(library: XgboostLibrary, task: HorizonTask, rounds: number): Uint8Array[] {
   const rows = scaleRows(task.source, task.horizon, { roles: ALL_ROLES, limit: Number.POSITIVE_INFINITY });
   const matrix = buildMatrix(library, rows, task);
+  const earlier = earlierMedians(task);
   try {
     return Array.from({ length: task.options.effort.seeds }, (_, member) => {
       const parameters = medianParameters(task, member);
       const threads = task.options.threads ?? 1;
-      return takeBytes(trainBooster(library, { parameters, training: matrix, rounds, threads }).booster);
+      const go = continuation(earlier, member);
+      return takeBytes(trainBooster(library, { parameters, training: matrix, rounds, threads, ...go }).booster);
     });
   } finally {
     matrix.free();

@@ -19,7 +19,10 @@ import type { LoadPredictorOptions, Predictor } from '#native';
 import { loadHorizons, trainedMachines, type HorizonModel } from './artefact.ts';
 import { HISTORY_DAYS_COLUMN, YOUNG_DAYS } from './scaling.ts';
 import { rowsShapeWrong } from './errors.ts';
+import { explainMedian, type ForecastExplanation } from './explain.ts';
+import { liveCorrection } from './live-correction.ts';
 import { createPeers } from './live-peers.ts';
+import type { ForecastTracker } from './tracker.ts';
 import type { ForecastBands, PredictionRows } from './types.ts';
 
 /** A machine needs this much history before it is forecast, milliseconds: one hour. */
@@ -45,8 +48,23 @@ export interface LoadForecaster extends Disposable {
     horizonMinutes: HorizonMinutes,
     rows: PredictionRows,
   ): ForecastBands | undefined;
-  /** Forecasts all machines, resources and horizons from their histories; one entry each, in that order. */
-  forecast(histories: readonly NodeHistory[], nowMs: number): NodeForecast[];
+  /**
+   * Forecasts all machines, resources and horizons from their histories; one entry each, in that order.
+   *
+   * @param tracker - Corrects the forecasts by how earlier ones turned out, and learns from this call: one tracker for
+   *   the life of a service, called at least every 5 minutes.
+   */
+  forecast(histories: readonly NodeHistory[], nowMs: number, tracker?: ForecastTracker): NodeForecast[];
+  /**
+   * Says which features moved the median of one row, by the SHAP values of XGBoost.
+   *
+   * @returns Undefined when the model does not know the resource or horizon, or runs without the native library.
+   */
+  explain(
+    target: LoadTarget,
+    horizonMinutes: HorizonMinutes,
+    row: PredictionRows,
+  ): ForecastExplanation | undefined;
   free(): void;
 }
 
@@ -74,10 +92,15 @@ export function loadForecaster(artefact: ModelArtefact, options: LoadPredictorOp
       const model = find(target, horizonMinutes);
       return model === undefined ? undefined : predictBands(model, rows);
     },
-    forecast: (histories, nowMs) =>
+    forecast: (histories, nowMs, tracker) =>
       (['cpu', 'memory'] as const).flatMap((target) =>
-        forecastTarget(forecaster, { histories, nowMs, target, writer }),
+        forecastTarget(forecaster, { histories, nowMs, target, writer, tracker }),
       ),
+    explain(target, horizonMinutes, row) {
+      checkShape(row);
+      const model = find(target, horizonMinutes);
+      return model === undefined ? undefined : explainMedian(model.medians, row);
+    },
     free,
     [Symbol.dispose]: free,
   };
@@ -139,10 +162,12 @@ interface LiveTask {
   readonly nowMs: number;
   readonly target: LoadTarget;
   readonly writer: FeatureWriter;
+  readonly tracker: ForecastTracker | undefined;
 }
 
 function forecastTarget(forecaster: LoadForecaster, task: LiveTask): NodeForecast[] {
   const rows = liveRows(task);
+  const correct = task.tracker === undefined ? undefined : liveCorrection(task.tracker, task, rows);
   return HORIZON_MINUTES.flatMap((horizonMinutes) => {
     const bands = forecaster.predictRows(task.target, horizonMinutes, rows);
     return task.histories.map((history, i): NodeForecast => {
@@ -151,14 +176,14 @@ function forecastTarget(forecaster: LoadForecaster, task: LiveTask): NodeForecas
       if (reason !== undefined || bands === undefined) {
         return { kind: 'abstained', ...base, reason: reason ?? 'no-model' };
       }
-      return {
-        kind: 'forecast',
-        ...base,
-        issuedAtMs: task.nowMs,
-        low05Ratio: bands.low05[i] as number,
-        medianRatio: bands.median[i] as number,
-        high95Ratio: bands.high95[i] as number,
+      const raw = {
+        low05: bands.low05[i] as number,
+        median: bands.median[i] as number,
+        high95: bands.high95[i] as number,
       };
+      const { low05, median, high95 } = correct?.(i, horizonMinutes, raw) ?? raw;
+      const ratios = { low05Ratio: low05, medianRatio: median, high95Ratio: high95 };
+      return { kind: 'forecast', ...base, issuedAtMs: task.nowMs, ...ratios };
     });
   });
 }

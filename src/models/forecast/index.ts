@@ -2,6 +2,8 @@ export { bandPosition, HOT_RATIO, scoreAnnouncements } from './announcement.ts';
 export type { AnnouncementScore } from './announcement.ts';
 export { FORECAST_SCHEMA_VERSION, mergeForecasts } from './artefact.ts';
 export { fitForecast } from './fit.ts';
+export type { FeatureContribution, ForecastExplanation } from './explain.ts';
+export { forecastImportance } from './importance.ts';
 export { loadForecaster } from './forecaster.ts';
 export type { LoadForecaster } from './forecaster.ts';
 export { createForecastTracker, FALLBACKS } from './tracker.ts';

@@ -31,7 +31,8 @@ export interface TrackedKey {
 export const FALLBACKS = ['last-value', 'hour-mean', 'seasonal-naive'] as const;
 
 export interface IssuedForecast {
-  readonly originMs: number;
+  /** On the 5-minute grid; undefined where the truth will not be known as a 5-minute mean: not remembered. */
+  readonly originMs: number | undefined;
   readonly low05: number;
   readonly median: number;
   readonly high95: number;
@@ -87,7 +88,7 @@ export function createForecastTracker(): ForecastTracker {
       let state = states.get(name);
       if (state === undefined) states.set(name, (state = createState()));
       const band = correctBand(state, issued);
-      const truthMs = issued.originMs + key.horizonMinutes * 60_000;
+      const truthMs = (issued.originMs ?? Number.NaN) + key.horizonMinutes * 60_000;
       const isNew = truthMs > (state.pending.at(-1)?.truthMs ?? Number.NEGATIVE_INFINITY);
       if (isNew && !Number.isNaN(band.median)) state.pending.push({ truthMs, issued, band });
       return band;

@@ -9,6 +9,17 @@ export type Pointer = bigint | null;
 /** Where a C function writes one value. */
 type Out<T> = [T];
 
+/** Builds a matrix from what the callbacks hand over. */
+type CreateFromIterator = (
+  iterator: null,
+  proxy: Pointer,
+  reference: Pointer,
+  reset: bigint,
+  next: bigint,
+  config: string,
+  out: Out<Pointer>,
+) => number;
+
 /** The functions of xgboost/c_api.h that we use, as koffi exposes them; each returns 0 when it succeeded. */
 interface Functions {
   lastError(): string;
@@ -16,15 +27,9 @@ interface Functions {
   proxyCreate(out: Out<Pointer>): number;
   proxySetDense(proxy: Pointer, array: string): number;
   denseCreate(array: string, config: string, out: Out<Pointer>): number;
-  quantileCreate(
-    iterator: null,
-    proxy: Pointer,
-    reference: Pointer,
-    reset: bigint,
-    next: bigint,
-    config: string,
-    out: Out<Pointer>,
-  ): number;
+  quantileCreate: CreateFromIterator;
+  /** As `quantileCreate`, with its pages on disk. */
+  externalCreate: CreateFromIterator;
   matrixSetInfo(matrix: Pointer, field: string, array: string): number;
   matrixRows(matrix: Pointer, out: Out<number>): number;
   matrixFree(matrix: Pointer): number;
@@ -75,7 +80,7 @@ interface Functions {
   ): number;
 }
 
-const SIGNATURES: Readonly<Record<keyof Omit<Functions, 'quantileCreate'>, string>> = {
+const SIGNATURES: Readonly<Record<Exclude<keyof Functions, 'quantileCreate' | 'externalCreate'>, string>> = {
   lastError: 'const char *XGBGetLastError()',
   version: 'void XGBoostVersion(_Out_ int *a, _Out_ int *b, _Out_ int *c)',
   proxyCreate: 'int XGProxyDMatrixCreate(_Out_ void **out)',
@@ -181,15 +186,18 @@ function bindFunctions(
 ): Functions {
   const bound: Record<string, unknown> = {};
   for (const [name, signature] of Object.entries(SIGNATURES)) bound[name] = library.func(signature);
-  bound['quantileCreate'] = library.func('XGQuantileDMatrixCreateFromCallback', 'int', [
-    'void *',
-    'void *',
-    'void *',
-    callbacks.reset,
-    callbacks.next,
-    'const char *',
-    koffi.out(koffi.pointer('void *')) as unknown as TypeObject,
-  ]);
+  const fromIterator = (name: string): unknown =>
+    library.func(name, 'int', [
+      'void *',
+      'void *',
+      'void *',
+      callbacks.reset,
+      callbacks.next,
+      'const char *',
+      koffi.out(koffi.pointer('void *')) as unknown as TypeObject,
+    ]);
+  bound['quantileCreate'] = fromIterator('XGQuantileDMatrixCreateFromCallback');
+  bound['externalCreate'] = fromIterator('XGExtMemQuantileDMatrixCreateFromCallback');
   return bound as unknown as Functions;
 }
 

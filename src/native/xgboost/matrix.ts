@@ -30,6 +30,11 @@ export interface MatrixOptions {
   readonly maxBins?: number;
   /** @defaultValue 1 */
   readonly threads?: number;
+  /**
+   * Keeps the quantised pages in files that begin with this path, a page a batch, for data that do not fit into memory.
+   * The folder must exist; the files are removed when the matrix is freed.
+   */
+  readonly cachePrefix?: string;
 }
 
 /** Quantised data for training and evaluation: one to two bytes a value. Free it when training is done. */
@@ -73,12 +78,15 @@ function buildMatrix(bindings: Bindings, options: MatrixOptions, proxy: Pointer)
   const pass = startPasses(bindings, options, proxy);
   const reference =
     options.reference === undefined ? null : borrowMatrix(options.reference, 'take as reference');
-  const config = `{"missing":NaN,"nthread":${options.threads ?? 1},"max_bin":${options.maxBins ?? 256}}`;
+  const { cachePrefix } = options;
+  const cache = cachePrefix === undefined ? '' : `,"cache_prefix":${JSON.stringify(cachePrefix)}`;
+  const config = `{"missing":NaN,"nthread":${options.threads ?? 1},"max_bin":${options.maxBins ?? 256}${cache}}`;
+  const create = cachePrefix === undefined ? call.quantileCreate : call.externalCreate;
   const out: [Pointer] = [null];
   const status = bindings.withIterator(
     () => pass.next(),
     () => pass.reset(),
-    (next, reset) => call.quantileCreate(null, proxy, reference, reset, next, config, out),
+    (next, reset) => create(null, proxy, reference, reset, next, config, out),
   );
   const built = out[0];
   const release = (pointer: Pointer): void => void call.matrixFree(pointer);
