@@ -222,7 +222,9 @@ function fitMedians(library: XgboostLibrary, task: HorizonTask, rounds: number):
       const parameters = medianParameters(task, member);
       const threads = task.options.threads ?? 1;
       const go = continuation(earlier, member);
-      return takeBytes(trainBooster(library, { parameters, training: matrix, rounds, threads, ...go }).booster);
+      return takeBytes(
+        trainBooster(library, { parameters, training: matrix, rounds, threads, ...go }).booster,
+      );
     });
   } finally {
     matrix.free();

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 
-import { HORIZON_MINUTES, type ModelArtefact, type RawLoadSeries } from '#domain';
+import { HORIZON_MINUTES, type ModelArtefact, type NodeForecast, type RawLoadSeries } from '#domain';
 import {
   createFeatureWriter,
   createNodeHistory,
+  FEATURE_CATALOGUE,
   FEATURE_COUNT,
   phasedSeries,
   pushSample,
@@ -16,7 +17,9 @@ import {
 import { createRng } from '#kernel/rng';
 import { checkModel } from '#models/checks';
 import {
+  createForecastTracker,
   fitForecast,
+  forecastImportance,
   FORECAST_SCHEMA_VERSION,
   loadForecaster,
   ROW_ROLES,
@@ -25,10 +28,11 @@ import {
   type PredictionRows,
   type TrainingRows,
 } from '#models/forecast';
-import { xgboostAvailability } from '#native';
+import { openXgboost, xgboostAvailability } from '#native';
 
 import { conformalOffsets, coverage } from './conformal.ts';
 
+const FEATURE_NAMES = FEATURE_CATALOGUE.map(({ name }) => name);
 const STEP_MS = 300_000;
 const DAY_MS = 86_400_000;
 const START_MS = Math.floor(1_700_000_000_000 / DAY_MS) * DAY_MS;
@@ -220,6 +224,132 @@ describe('the load forecast', { skip }, () => {
     assert.ok(forecasts.every((one) => one.medianRatio === 0.25 && one.high95Ratio - one.low05Ratio < 0.01));
   });
 });
+
+describe('explaining, going on and following', { skip }, () => {
+  test('the contributions of all features add up to the median', () => {
+    using model = loadForecaster(fitTiny(1), { engine: 'xgboost' });
+    const values = training.values.slice(400 * FEATURE_COUNT, 401 * FEATURE_COUNT);
+    const row = rowsOf(values);
+    const median = model.predictRows('cpu', 15, row)?.median[0] as number;
+    const explained = model.explain('cpu', 15, row);
+    const sum = explained?.contributions.reduce(
+      (all, one) => all + one.contributionRatio,
+      explained.baseRatio,
+    );
+    using walk = loadForecaster(fitTiny(1), { engine: 'tree-walk' });
+
+    assert.ok(Math.abs((sum ?? Number.NaN) - median) < 1e-5, `${sum} is not ${median}`);
+    assert.equal(explained?.contributions.length, FEATURE_COUNT);
+    assert.equal(model.explain('memory', 15, row), undefined);
+    assert.equal(walk.explain('cpu', 15, row), undefined);
+  });
+
+  test('the importances of a model are shares that add up to 1, the largest first', () => {
+    const [first] = forecastImportance(fitTiny(1));
+    const shares = first?.features.map(({ gainShare }) => gainShare) ?? [];
+
+    assert.equal(shares.length, FEATURE_COUNT);
+    assert.ok(Math.abs(shares.reduce((sum, share) => sum + share, 0) - 1) < 1e-6);
+    assert.deepEqual(
+      shares,
+      shares.toSorted((a, b) => b - a),
+    );
+  });
+
+  test('a warm start keeps the trees it had and adds to them', () => {
+    const first = fitForecast({ rows: { cpu: training }, effort: TINY, seed: 1, machines: ['a'] });
+    const warm = fitForecast({
+      rows: { cpu: training },
+      effort: TINY,
+      seed: 2,
+      machines: ['b'],
+      continueFrom: first.artefact,
+    });
+    const library = openXgboost();
+    const roundsOf = (artefact: ModelArtefact): number => {
+      using booster = library.loadBooster(artefact.files.get('cpu-15m-median-0.ubj') as Uint8Array);
+      return booster.boostedRounds();
+    };
+    using model = loadForecaster(warm.artefact);
+    const [fit, before] = [warm.fits[1], first.fits[1]];
+
+    assert.equal(roundsOf(warm.artefact), roundsOf(first.artefact) + (fit?.rounds ?? 0));
+    assert.ok((fit?.calibrationMaeRatio ?? 1) <= (before?.calibrationMaeRatio ?? 0));
+    assert.deepEqual([...model.machines], ['a', 'b']);
+  });
+
+  test('a hidden feature changes no forecast', () => {
+    const shown = FEATURE_NAMES.filter((name) => name !== 'last_value');
+    const effort = { ...TINY, features: shown };
+    using model = loadForecaster(fitForecast({ rows: { cpu: training }, effort, seed: 1 }).artefact);
+    const values = training.values.slice(400 * FEATURE_COUNT, 401 * FEATURE_COUNT);
+    const changed = values.slice();
+    changed[FEATURE_NAMES.indexOf('last_value')] = 17;
+
+    assert.deepEqual(predictAll(model, changed), predictAll(model, values));
+  });
+
+  test('live, a tracker corrects the band once truths have come in', () => {
+    const raw = rhythmicSeries(4, 3);
+    using model = loadForecaster(fitTiny(1));
+    const tracker = createForecastTracker();
+    const history = createNodeHistory(raw.machine);
+    const bandAt15 = (found: readonly NodeForecast[]): NodeForecast | undefined =>
+      found.find(({ target, horizonMinutes }) => target === 'cpu' && horizonMinutes === 15);
+    raw.timesMs.forEach((timeMs, i) => {
+      pushSample(history, {
+        timeMs,
+        cpuUsageRatio: raw.cpuUsageRatio[i] as number,
+        memoryUsageRatio: Number.NaN,
+      });
+      if (i === 20) {
+        const first = bandAt15(model.forecast([history], timeMs, tracker));
+        assert.deepEqual(first?.kind, 'forecast');
+      }
+      if (i > 20) model.forecast([history], timeMs, tracker);
+    });
+    const nowMs = raw.timesMs.at(-1) as number;
+    const corrected = bandAt15(model.forecast([history], nowMs, tracker));
+    const plain = bandAt15(model.forecast([history], nowMs));
+
+    assert.ok(corrected?.kind === 'forecast' && plain?.kind === 'forecast');
+    assert.notEqual(corrected.high95Ratio, plain.high95Ratio);
+  });
+
+  test('a machine with an hour of history is forecast, with a wider band', () => {
+    const raw = rhythmicSeries(5, 4);
+    const nowMs = raw.timesMs.at(-1) as number;
+    const young = {
+      ...raw,
+      machine: 'young',
+      timesMs: raw.timesMs.map((t) => t + (4 * 24 - 1.1) * 3_600_000),
+    };
+    const calibration = { low: 0, high: 0 };
+    const artefact = withYoungOffsets(fitTiny(1), calibration, { low: 1, high: 1 });
+    using model = loadForecaster(artefact);
+    const widthOf = (history: NodeHistory): number => {
+      const [found] = model.forecast([history], nowMs);
+      return found?.kind === 'forecast' ? found.high95Ratio - found.low05Ratio : Number.NaN;
+    };
+    using same = loadForecaster(withYoungOffsets(fitTiny(1), calibration, calibration));
+    const [narrow] = same.forecast([fillHistory(young, nowMs)], nowMs);
+
+    assert.ok(narrow?.kind === 'forecast');
+    assert.ok(widthOf(fillHistory(young, nowMs)) > narrow.high95Ratio - narrow.low05Ratio);
+    assert.ok(widthOf(fillHistory(raw, nowMs)) > 0);
+  });
+});
+
+/** The artefact with other corrections in its manifest. */
+function withYoungOffsets(artefact: ModelArtefact, settled: object, young: object): ModelArtefact {
+  const manifest = JSON.parse(new TextDecoder().decode(artefact.files.get('forecast.json'))) as {
+    horizons: { calibration: object }[];
+  };
+  for (const horizon of manifest.horizons) Object.assign(horizon.calibration, { settled, young });
+  const files = new Map(artefact.files);
+  files.set('forecast.json', new TextEncoder().encode(JSON.stringify(manifest)));
+  return { ...artefact, files };
+}
 
 describe('the conformal correction', () => {
   test('brings any interval to the promised share of its own rows', () => {

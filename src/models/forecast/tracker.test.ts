@@ -40,7 +40,9 @@ function play({ at, steps, halfWidth }: World): { bands: TrackedBand[]; actuals:
 }
 
 function meanError(bands: readonly TrackedBand[], actuals: readonly number[]): number {
-  return bands.reduce((sum, { median }, i) => sum + Math.abs(median - (actuals[i] as number)), 0) / bands.length;
+  return (
+    bands.reduce((sum, { median }, i) => sum + Math.abs(median - (actuals[i] as number)), 0) / bands.length
+  );
 }
 
 describe('the forecast tracker', () => {
