@@ -10,9 +10,13 @@ import { noProgress } from '#kernel/progress';
 import { createRng } from '#kernel/rng';
 import { xgboostAvailability } from '#native';
 import { writeParquet } from '#platform/files';
-import { evaluateForecast, trainForecast } from '#training';
+import { openFileTracker } from '#registry';
+import { crossValidateForecast, evaluateForecast, trainForecast } from '#training';
 
+import { createAnnouncementBoard } from './forecast-announce.ts';
+import { cutAtShare } from './forecast-cross-validate.ts';
 import { collectTrainingRows } from './forecast-data.ts';
+import { DetailBoard } from './forecast-detail.ts';
 import { FORECAST_EFFORTS } from './forecast-efforts.ts';
 import { rivalForecasts } from './forecast-rivals.ts';
 import { createScoreBoard } from './forecast-score.ts';
@@ -127,6 +131,56 @@ describe('the score', () => {
     assert.equal(last.coverage90Ratio, null);
   });
 
+  test('counts hot moments that were announced, and false alarms, beside the last value', () => {
+    const board = createAnnouncementBoard('cpu', 15);
+    const row = { machine: 'm', originMs: 0, lastWeek: 0.5, announcePosition: 0.5, low05: 0.6, high95: 0.9 };
+    board.add({ ...row, actual: 0.85, forecasts: [0.75, 0.7, 0.7, 0.7] });
+    board.add({ ...row, actual: 0.85, forecasts: [0.65, 0.85, 0.7, 0.7] });
+    board.add({ ...row, actual: 0.7, forecasts: [0.79, 0.7, 0.7, 0.7] });
+
+    assert.deepEqual(board.result(), {
+      target: 'cpu',
+      horizonMinutes: 15,
+      thresholdRatio: 0.8,
+      moments: 2,
+      announcedRatio: 0.5,
+      falseAlarmRatio: 0.5,
+      lastValue: { announcedRatio: 0.5, falseAlarmRatio: 0 },
+    });
+    assert.equal(createAnnouncementBoard('cpu', 15).result(), undefined);
+  });
+
+  test('groups rows by machine, hour and load', () => {
+    const board = new DetailBoard('cpu', 60);
+    for (let i = 0; i < 40; i++) {
+      board.add({
+        machine: i % 2 === 0 ? 'a' : 'b',
+        originMs: START_MS + i * 3_600_000,
+        actual: i === 7 ? 0.9 : 0.4,
+        forecasts: [0.5, 0.4, 0.4, 0.4],
+        low05: 0.3,
+        high95: 0.6,
+        lastWeek: 0.2,
+        announcePosition: 0,
+      });
+    }
+    const detail = board.result();
+
+    assert.deepEqual(
+      detail?.machines.map(({ name, points }) => [name, points]),
+      [
+        ['a', 20],
+        ['b', 20],
+      ],
+    );
+    assert.equal(detail?.hours.length, 24);
+    assert.equal(detail?.hours[1]?.points, 2);
+    assert.equal(detail?.topLoad.points, 2);
+    assert.ok(Math.abs((detail?.topLoad.errors[0] ?? 0) - 0.25) < 1e-9);
+    assert.equal(detail?.calibration.below95, 39 / 40);
+    assert.equal(detail?.all.coverage90Ratio, 39 / 40);
+  });
+
   test('has no result without a row', () => {
     assert.deepEqual(createScoreBoard('cpu', 5).results(1), []);
   });
@@ -191,6 +245,40 @@ describe('forecast training and evaluation', { skip }, () => {
     assert.deepEqual(report.results, trained.results);
     assert.ok((trained.metrics['cpu_15m_skill_ratio'] ?? 0) > 0);
     assert.deepEqual(Object.keys(trained.rows), ['cpu']);
+  });
+
+  test('rolls its origins forward through the past and stops when told to', async () => {
+    const ends: number[] = [];
+    const result = await crossValidateForecast(machines, {
+      effort: FORECAST_EFFORTS.demo,
+      seed: 1,
+      horizons: [15],
+      ends: [0.7, 0.85, 1],
+      async onOrigin({ endRatio, mase }) {
+        assert.ok(mase < 1, `error ratio ${mase}`);
+        ends.push(endRatio);
+        return ends.length === 2 ? 'stop' : 'continue';
+      },
+    });
+    const [first] = cutAtShare(machines, 0.5);
+
+    assert.deepEqual(ends, [0.7, 0.85]);
+    assert.equal(result.isComplete, false);
+    assert.equal(first?.timesMs.length, (DAYS * 288) / 2);
+  });
+
+  test('notes a training as a run, with what was learned', async () => {
+    const tracker = openFileTracker({ home: join(folder, '..', `runs-${process.pid}`) });
+    const options = { dataDirectory: folder, budget: 'demo', seed: 1, lastDays: 3, tracker } as const;
+    const trained = await trainForecast(options);
+    const [run] = await tracker.listRuns('load-forecast');
+
+    assert.equal(run?.status, 'finished');
+    assert.equal(run?.parameters['lastDays'], 3);
+    assert.deepEqual(run?.metrics['cpu_15m_skill_ratio'], [
+      { step: 0, value: trained.metrics['cpu_15m_skill_ratio'] },
+    ]);
+    rmSync(join(folder, '..', `runs-${process.pid}`), { recursive: true, force: true });
   });
 
   test('gives the same model for the same seed, however many workers train it', async () => {

@@ -62,7 +62,7 @@ class Session:
     def report(self, request):
         trial = self.running[request["number"]]
         trial.report(request["value"], request["step"])
-        return {"prune": trial.should_prune()}
+        return {"prune": bool(trial.should_prune())}
 
     def tell(self, request):
         trial = self.running.pop(request["number"])
