@@ -151,6 +151,20 @@ describe('the score', () => {
   });
 
   test('groups rows by machine, hour and load', () => {
+    const detail = detailOfTwo();
+    const { machines: groups = [], hours = [] } = detail ?? {};
+
+    assert.deepEqual(
+      groups.map(({ name, points }) => `${name} ${points}`),
+      ['a 20', 'b 20'],
+    );
+    assert.deepEqual([hours.length, hours[1]?.points, detail?.topLoad.points], [24, 2, 2]);
+    assert.ok(Math.abs((detail?.topLoad.errors[0] ?? 0) - 0.25) < 1e-9);
+    assert.deepEqual([detail?.calibration.below95, detail?.all.coverage90Ratio], [39 / 40, 39 / 40]);
+  });
+
+  /** 40 hours of two machines in turn, one of them hot. */
+  function detailOfTwo() {
     const board = new DetailBoard('cpu', 60);
     for (let i = 0; i < 40; i++) {
       board.add({
@@ -164,22 +178,8 @@ describe('the score', () => {
         announcePosition: 0,
       });
     }
-    const detail = board.result();
-
-    assert.deepEqual(
-      detail?.machines.map(({ name, points }) => [name, points]),
-      [
-        ['a', 20],
-        ['b', 20],
-      ],
-    );
-    assert.equal(detail?.hours.length, 24);
-    assert.equal(detail?.hours[1]?.points, 2);
-    assert.equal(detail?.topLoad.points, 2);
-    assert.ok(Math.abs((detail?.topLoad.errors[0] ?? 0) - 0.25) < 1e-9);
-    assert.equal(detail?.calibration.below95, 39 / 40);
-    assert.equal(detail?.all.coverage90Ratio, 39 / 40);
-  });
+    return board.result();
+  }
 
   test('has no result without a row', () => {
     assert.deepEqual(createScoreBoard('cpu', 5).results(1), []);

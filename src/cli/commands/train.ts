@@ -1,5 +1,6 @@
 import { Argument, Option } from '@commander-js/extra-typings';
-import type { ModelName } from '#domain';
+import type { ModelArtefact, ModelName } from '#domain';
+import type { CommandContext } from '../context.ts';
 import { createCommand, wholeNumber } from '../options.ts';
 import { dataDirectory, stateDirectory } from '../locations.ts';
 import { printTrained } from '../printers/train.ts';
@@ -36,7 +37,7 @@ export function trainCommand() {
         {
           name: `train ${what}`,
           async run(context) {
-            const [{ trainModels }, { loadModel, openModelRegistry, openRunTracker }] = await Promise.all([
+            const [{ trainModels }, { openModelRegistry, openRunTracker }] = await Promise.all([
               import('#services/train'),
               import('#services/models'),
             ]);
@@ -52,14 +53,7 @@ export function trainCommand() {
               budget: options.budget,
               seed: context.seed,
               isForced: options.force,
-              forecast: {
-                ...(options.continueFrom === undefined
-                  ? {}
-                  : {
-                      continueFrom: await loadModel(stateDirectory(), 'load-forecast', options.continueFrom, context),
-                    }),
-                ...(options.lastDays === undefined ? {} : { lastDays: options.lastDays }),
-              },
+              forecast: await continuation(options, context),
               tags: {},
               alias: 'champion',
               progress: context.progress,
@@ -71,6 +65,18 @@ export function trainCommand() {
         options,
       ),
     );
+}
+
+/** What of an earlier forecast and of the history is used. */
+async function continuation(
+  options: { readonly continueFrom?: string | undefined; readonly lastDays?: number | undefined },
+  context: CommandContext,
+): Promise<{ continueFrom?: ModelArtefact; lastDays?: number }> {
+  const days = options.lastDays === undefined ? {} : { lastDays: options.lastDays };
+  if (options.continueFrom === undefined) return days;
+  const { loadModel } = await import('#services/models');
+  const artefact = await loadModel(stateDirectory(), 'load-forecast', options.continueFrom, context);
+  return { ...days, continueFrom: artefact };
 }
 
 function loadBelow(root: string): string {

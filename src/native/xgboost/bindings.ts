@@ -9,17 +9,6 @@ export type Pointer = bigint | null;
 /** Where a C function writes one value. */
 type Out<T> = [T];
 
-/** Builds a matrix from what the callbacks hand over. */
-type CreateFromIterator = (
-  iterator: null,
-  proxy: Pointer,
-  reference: Pointer,
-  reset: bigint,
-  next: bigint,
-  config: string,
-  out: Out<Pointer>,
-) => number;
-
 /** The functions of xgboost/c_api.h that we use, as koffi exposes them; each returns 0 when it succeeded. */
 interface Functions {
   lastError(): string;
@@ -27,9 +16,17 @@ interface Functions {
   proxyCreate(out: Out<Pointer>): number;
   proxySetDense(proxy: Pointer, array: string): number;
   denseCreate(array: string, config: string, out: Out<Pointer>): number;
-  quantileCreate: CreateFromIterator;
-  /** As `quantileCreate`, with its pages on disk. */
-  externalCreate: CreateFromIterator;
+  quantileCreate(
+    iterator: null,
+    proxy: Pointer,
+    reference: Pointer,
+    reset: bigint,
+    next: bigint,
+    config: string,
+    out: Out<Pointer>,
+  ): number;
+  /** With its pages on disk. */
+  externalCreate: Functions['quantileCreate'];
   matrixSetInfo(matrix: Pointer, field: string, array: string): number;
   matrixRows(matrix: Pointer, out: Out<number>): number;
   matrixFree(matrix: Pointer): number;

@@ -81,12 +81,14 @@ function buildMatrix(bindings: Bindings, options: MatrixOptions, proxy: Pointer)
   const { cachePrefix } = options;
   const cache = cachePrefix === undefined ? '' : `,"cache_prefix":${JSON.stringify(cachePrefix)}`;
   const config = `{"missing":NaN,"nthread":${options.threads ?? 1},"max_bin":${options.maxBins ?? 256}${cache}}`;
-  const create = cachePrefix === undefined ? call.quantileCreate : call.externalCreate;
   const out: [Pointer] = [null];
   const status = bindings.withIterator(
     () => pass.next(),
     () => pass.reset(),
-    (next, reset) => create(null, proxy, reference, reset, next, config, out),
+    (next, reset) =>
+      cachePrefix === undefined
+        ? call.quantileCreate(null, proxy, reference, reset, next, config, out)
+        : call.externalCreate(null, proxy, reference, reset, next, config, out),
   );
   const built = out[0];
   const release = (pointer: Pointer): void => void call.matrixFree(pointer);

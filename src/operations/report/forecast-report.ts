@@ -62,11 +62,10 @@ function isDrawn({ horizonMinutes }: ForecastDetail): boolean {
   return horizonMinutes === DRAWN_MINUTES;
 }
 
-/** Drawn lines: ours, and the strongest of the rivals that need no season and one that is all season. */
+/** Drawn lines; the seasonal rivals are mostly so far off that they would flatten the rest, and are in the tables. */
 const DRAWN_MODELS = [
   { index: 0, label: 'mlsched', className: 'forecast' },
   { index: 1, label: 'last value', className: 'actual' },
-  { index: 2, label: 'same time yesterday', className: 'anomaly' },
   { index: 3, label: 'mean of the last hour', className: 'placement' },
 ] as const;
 const HEIGHT = 230;

@@ -60,7 +60,13 @@ describe('a study of Optuna', { skip }, () => {
         { name: 'n', type: 'integer' as const, scale: 'linear' as const, minimum: 1, maximum: 5 },
       ],
     };
-    const options = { name: 's', storage: join(folder, 'journal'), space, seed: 1, enqueue: [{ x: 3, n: 2 }] };
+    const options = {
+      name: 's',
+      storage: join(folder, 'journal'),
+      space,
+      seed: 1,
+      enqueue: [{ x: 3, n: 2 }],
+    };
     const study = await openStudy(options);
     const values: number[] = [];
     let pruned = 0;
