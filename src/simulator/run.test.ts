@@ -150,6 +150,8 @@ test('the spread of a burst is the busiest node over the mean of the suitable no
 
   assert.equal(even.burstPeakToMeanRatio, 1);
   assert.equal(herd.burstPeakToMeanRatio, 4);
+  assert.ok(even.burstLoadPeakToMeanRatio >= 1);
+  assert.ok(herd.burstLoadPeakToMeanRatio > even.burstLoadPeakToMeanRatio);
   assert.ok(Number.isNaN(runSimulation({ ...prepare(), policy: findPolicy('random') }).burstPeakToMeanRatio));
 });
 

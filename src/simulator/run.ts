@@ -97,6 +97,7 @@ function buildResult(world: World, options: RunOptions): SimulationResult {
     placements: world.placements,
     abstentions: world.abstentions,
     burstPeakToMeanRatio: world.bursts.peakToMeanRatio(),
+    burstLoadPeakToMeanRatio: world.bursts.loadPeakToMeanRatio(),
     series: world.accounting.record(),
   };
 }

@@ -65,6 +65,8 @@ export interface SimulationResult {
   readonly abstentions: number;
   /** Pods of a burst on the busiest node over the mean of the suitable nodes; NaN without bursts. */
   readonly burstPeakToMeanRatio: number;
+  /** CPU demand of the most loaded node over the mean of all, right after a burst; NaN without bursts. */
+  readonly burstLoadPeakToMeanRatio: number;
   readonly series: NodeLoadRecord | undefined;
 }
 

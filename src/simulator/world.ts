@@ -254,7 +254,10 @@ function sumDemand(
 }
 
 /** Hands the step to the accounting, when it is part of the measured span, and to an observer. */
-export function accountStep({ state, loads, accounting, options }: World, untilSeconds: number): void {
+export function accountStep(
+  { state, loads, accounting, bursts, options }: World,
+  untilSeconds: number,
+): void {
   const { nodes, nodeCount } = state.view;
   for (let node = 0; node < nodeCount; node++) {
     loads.isCounted[node] = (nodes.isReady[node] as number) & (nodes.isSchedulable[node] as number);
@@ -267,6 +270,7 @@ export function accountStep({ state, loads, accounting, options }: World, untilS
     ordinaryPods: state.ordinaryPods,
   };
   options.onStep?.(sample);
+  bursts.step(sample);
   if (untilSeconds > 0) accounting.step(sample);
 }
 

@@ -34,6 +34,7 @@ export interface PolicySummary {
   readonly abstentions: number;
   /** See `SimulationResult`; NaN without bursts. */
   readonly burstPeakToMeanRatio: number;
+  readonly burstLoadPeakToMeanRatio: number;
 }
 
 /** How much better the subject is than a rival: 1 - subject / rival, paired over seeds. */
@@ -143,6 +144,7 @@ function summarise(policy: string, runs: readonly SimulationResult[]): PolicySum
     placements: mean(runs.map(({ placements }) => placements)),
     abstentions: mean(runs.map(({ abstentions }) => abstentions)),
     burstPeakToMeanRatio: mean(runs.map((run) => run.burstPeakToMeanRatio)),
+    burstLoadPeakToMeanRatio: mean(runs.map((run) => run.burstLoadPeakToMeanRatio)),
   };
 }
 

@@ -117,6 +117,7 @@ function aRun(policy: string, seed: number, overload: number): SimulationResult 
     placements: 10,
     abstentions: 0,
     burstPeakToMeanRatio: Number.NaN,
+    burstLoadPeakToMeanRatio: Number.NaN,
     series: undefined,
   };
 }

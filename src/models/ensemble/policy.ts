@@ -12,6 +12,8 @@ import {
 import type { FeatureEncoder, NodeSignals, Outlook, PlacementScorer } from '#models/placement';
 import type { PlacementPolicy, PolicyContext } from '#simulator';
 
+import { BurstGuard, DEFAULT_BURST_GUARD } from './burst-guard.ts';
+import type { BurstGuardConfig, Candidates } from './burst-guard.ts';
 import { combineParts, createPartTable, normaliseWeights } from './combine.ts';
 import type { PartTable } from './combine.ts';
 import { decide, isTooClose, rankTotals } from './decide.ts';
@@ -20,6 +22,7 @@ import type { ForecastRiskConfig } from './forecast-part.ts';
 import { createSignalSource } from './node-signals.ts';
 import type { SignalSource } from './node-signals.ts';
 import { relativeScores } from './relative-score.ts';
+import { Shortlist } from './shortlist.ts';
 
 /** How the ensemble decides. */
 export interface EnsembleConfig {
@@ -29,7 +32,9 @@ export interface EnsembleConfig {
   readonly placementScale: number;
   /** Standard errors that the best candidate must lead the average by; 0 = never abstain for closeness. */
   readonly abstentionSigmas: number;
-  /** Most candidates that are scored; of more, an even sample is taken, another one for each pod. */
+  /** How evenly a burst of one workload is spread. */
+  readonly burst: BurstGuardConfig;
+  /** Most candidates that the network scores; of more, those with the least expected load. */
   readonly candidateLimit: number;
 }
 
@@ -38,11 +43,9 @@ export const DEFAULT_ENSEMBLE_CONFIG: EnsembleConfig = {
   forecastRisk: DEFAULT_FORECAST_RISK,
   placementScale: 2,
   abstentionSigmas: 0,
-  candidateLimit: 256,
+  burst: DEFAULT_BURST_GUARD,
+  candidateLimit: 128,
 };
-
-/** Knuth's multiplicative hash: neighbouring pods look at different samples. */
-const SPREAD_FACTOR = 0x9e3779b1;
 
 /** The decision path of the product, as a policy; `explain` tells the last decision again in full. */
 export interface EnsemblePolicy extends PlacementPolicy {
@@ -83,13 +86,15 @@ class Ensemble implements EnsemblePolicy {
   private signals: NodeSignals = unknownSignals(0);
   private parts: PartTable = createPartTable(0);
   private totals = new Float64Array(0);
-  private readonly sample: Int32Array;
+  private readonly shortlist: Shortlist;
+  private readonly guard: BurstGuard;
 
   constructor(options: EnsembleOptions, config: EnsembleConfig) {
     const { artefacts } = options.context;
     this.name = options.name;
     this.config = config;
-    this.sample = new Int32Array(config.candidateLimit);
+    this.shortlist = new Shortlist(this.outlook, config.candidateLimit);
+    this.guard = new BurstGuard(config.burst);
     this.encoder = createFeatureEncoder(this.outlook);
     this.source = options.signals ?? createSignalSource(artefacts);
     const artefact = artefacts.get('placement');
@@ -116,7 +121,7 @@ class Ensemble implements EnsemblePolicy {
   }
 
   choose(pod: PodSpec, view: ClusterView, feasible: Int32Array, feasibleCount: number): number {
-    const { candidates, count } = this.sampleCandidates(pod, feasible, feasibleCount);
+    const { candidates, count } = this.selectCandidates(pod, view, feasible, feasibleCount);
     const uncertainty = this.scoreParts(pod, view, candidates, count);
     const { weights, abstentionSigmas } = this.config;
     combineParts(this.parts, weights, count, this.totals);
@@ -127,7 +132,7 @@ class Ensemble implements EnsemblePolicy {
   }
 
   explain(pod: PodSpec, view: ClusterView, feasible: Int32Array, feasibleCount: number): Decision {
-    const { candidates, count } = this.sampleCandidates(pod, feasible, feasibleCount);
+    const { candidates, count } = this.selectCandidates(pod, view, feasible, feasibleCount);
     const uncertainty = this.scoreParts(pod, view, candidates, count);
     return decide({
       pod: String(pod.uid),
@@ -141,19 +146,16 @@ class Ensemble implements EnsemblePolicy {
     });
   }
 
-  /** All candidates, or an even sample of them that starts elsewhere for each pod. */
-  private sampleCandidates(
+  /** The candidates that are scored: without those that took their share of a burst, and of many the likeliest. */
+  private selectCandidates(
     pod: PodSpec,
+    view: ClusterView,
     feasible: Int32Array,
     feasibleCount: number,
-  ): { candidates: Int32Array; count: number } {
-    const limit = this.config.candidateLimit;
-    if (feasibleCount <= limit) return { candidates: feasible, count: feasibleCount };
-    const start = Math.imul(pod.uid, SPREAD_FACTOR) >>> 0;
-    for (let i = 0; i < limit; i++) {
-      this.sample[i] = feasible[(start + Math.floor((i * feasibleCount) / limit)) % feasibleCount] as number;
-    }
-    return { candidates: this.sample, count: limit };
+  ): Candidates {
+    this.outlook.countNewBindings(view);
+    const allowed = this.guard.filter(pod, view, { candidates: feasible, count: feasibleCount });
+    return this.shortlist.pick({ pod, view, health: this.signals.health }, allowed);
   }
 
   private unknownReason(part: ScorePart): UnknownReason {
@@ -164,7 +166,6 @@ class Ensemble implements EnsemblePolicy {
   /** Fills the part table; returns the standard error of a total. */
   private scoreParts(pod: PodSpec, view: ClusterView, candidates: Int32Array, count: number): number {
     this.reserve(count);
-    this.outlook.countNewBindings(view);
     const { parts, config, signals, outlook } = this;
     const input = { view, pod, candidates, count, signals };
     const deviation =

@@ -103,11 +103,15 @@ export interface Evaluator {
   value(rows: Float32Array): number;
 }
 
+/** Rows that go through the net together: each weight is read once for all of them. */
+const BLOCK = 4;
+
 interface DenseLayer {
   readonly inputs: number;
   readonly outputs: number;
-  readonly weight: Float32Array;
-  readonly bias: Float32Array;
+  /** Shape `[outputs, inputs]`; doubles, because float32 costs a conversion at each use. */
+  readonly weight: Float64Array;
+  readonly bias: Float64Array;
   readonly isLast: boolean;
 }
 
@@ -116,13 +120,28 @@ export function createEvaluator(shape: NetworkShape, parameters: Parameters): Ev
   const advantage = denseLayers(advantageLayers(shape), parameters);
   const value = denseLayers(valueLayers(shape), parameters);
   const widest = Math.max(shape.inputs, ...shape.hidden, ...shape.valueHidden, 1);
-  const scratch: Scratch = { one: new Float32Array(widest), other: new Float32Array(widest) };
+  const scratch: Scratch = {
+    one: new Float64Array(BLOCK * widest),
+    other: new Float64Array(BLOCK * widest),
+  };
   const { inputs, contextInputs } = shape;
   return {
     advantages(rows, count, out) {
-      for (let i = 0; i < count; i++) out[i] = forward(advantage, rows, i * inputs, scratch);
+      for (let i = 0; i < count; i += BLOCK) {
+        const last = Math.min(BLOCK, count - i) - 1;
+        for (let k = 0; k < BLOCK; k++) {
+          loadRow(rows, (i + Math.min(k, last)) * inputs, { columns: inputs, k }, scratch.one);
+        }
+        const block = forward(advantage, scratch);
+        for (let k = 0; k <= last; k++) out[i + k] = block[k] as number;
+      }
     },
-    value: (rows) => forward(value, rows, inputs - contextInputs, scratch),
+    value(rows) {
+      for (let k = 0; k < BLOCK; k++) {
+        loadRow(rows, inputs - contextInputs, { columns: contextInputs, k }, scratch.one);
+      }
+      return forward(value, scratch)[0] as number;
+    },
   };
 }
 
@@ -130,45 +149,71 @@ function denseLayers(specs: readonly LayerSpec[], parameters: Parameters): Dense
   return specs.map((spec, i) => ({
     inputs: spec.inputs,
     outputs: spec.outputs,
-    weight: Float32Array.from(parameters.get(spec.weight) ?? []),
-    bias: Float32Array.from(parameters.get(spec.bias) ?? []),
+    weight: transposed(parameters.get(spec.weight) ?? new Float32Array(0), spec),
+    bias: Float64Array.from(parameters.get(spec.bias) ?? []),
     isLast: i === specs.length - 1,
   }));
 }
 
+function transposed(weight: Float32Array, { inputs, outputs }: LayerSpec): Float64Array {
+  return Float64Array.from(
+    { length: inputs * outputs },
+    (_, at) => weight[(at % inputs) * outputs + Math.floor(at / inputs)] as number,
+  );
+}
+
 interface Scratch {
-  readonly one: Float32Array;
-  readonly other: Float32Array;
+  readonly one: Float64Array;
+  readonly other: Float64Array;
 }
 
-function forward(
-  layers: readonly DenseLayer[],
+/** Writes one row into its place of a block, which keeps the values of a column side by side. */
+function loadRow(
   rows: Float32Array,
-  offset: number,
-  scratch: Scratch,
-): number {
-  let source = rows;
-  let from = offset;
-  let target = scratch.one;
-  for (const layer of layers) {
-    applyLayer(layer, source, from, target);
-    source = target;
-    from = 0;
-    target = target === scratch.one ? scratch.other : scratch.one;
-  }
-  return source[0] as number;
+  from: number,
+  { columns, k }: { readonly columns: number; readonly k: number },
+  block: Float64Array,
+): void {
+  for (let c = 0; c < columns; c++) block[c * BLOCK + k] = rows[from + c] as number;
 }
 
-// hot: one call a candidate and layer; skips the zeros that ReLU leaves (test/bench/placement.bench.ts)
-function applyLayer(layer: DenseLayer, source: Float32Array, from: number, target: Float32Array): void {
-  const { inputs, outputs, weight, bias } = layer;
-  for (let o = 0; o < outputs; o++) target[o] = bias[o] as number;
-  for (let i = 0; i < inputs; i++) {
-    const x = source[from + i] as number;
-    if (x === 0) continue;
-    const row = i * outputs;
-    for (let o = 0; o < outputs; o++) target[o] = (target[o] as number) + x * (weight[row + o] as number);
+/** Takes the block in `scratch.one` through all layers and returns where the outputs stand. */
+function forward(layers: readonly DenseLayer[], scratch: Scratch): Float64Array {
+  let source = scratch.one;
+  let target = scratch.other;
+  for (const layer of layers) {
+    applyLayer(layer, source, target);
+    const free = source;
+    source = target;
+    target = free;
   }
-  if (layer.isLast) return;
-  for (let o = 0; o < outputs; o++) if ((target[o] as number) < 0) target[o] = 0;
+  return source;
+}
+
+// hot: half the time of a simulated decision (test/bench/placement-inference.bench.ts)
+function applyLayer(
+  { inputs, outputs, weight, bias, isLast }: DenseLayer,
+  source: Float64Array,
+  target: Float64Array,
+): void {
+  const floor = isLast ? Number.NEGATIVE_INFINITY : 0;
+  let at = 0;
+  for (let o = 0; o < outputs; o++) {
+    let a = bias[o] as number;
+    let b = a;
+    let c = a;
+    let d = a;
+    for (let i = 0, from = 0; i < inputs; i++, from += BLOCK) {
+      const w = weight[at++] as number;
+      a += w * (source[from] as number);
+      b += w * (source[from + 1] as number);
+      c += w * (source[from + 2] as number);
+      d += w * (source[from + 3] as number);
+    }
+    const to = o * BLOCK;
+    target[to] = a > floor ? a : floor;
+    target[to + 1] = b > floor ? b : floor;
+    target[to + 2] = c > floor ? c : floor;
+    target[to + 3] = d > floor ? d : floor;
+  }
 }
