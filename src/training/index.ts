@@ -1,5 +1,6 @@
 export { simulate } from './simulate.ts';
 export type { SimulateOptions, SimulateReport } from './simulate.ts';
+export { compareResults } from './simulate-compare.ts';
 export type { Improvement, PolicySummary, Sensitivity, SimulationComparison } from './simulate-compare.ts';
 export { policyNames } from './simulate-policies.ts';
 export { listScenarios, loadScenario } from './simulate-scenarios.ts';

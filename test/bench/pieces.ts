@@ -22,7 +22,7 @@ export function openPieces<T>(bench: string, sources: readonly string[]): PieceS
   const fileOf = (name: string): string => join(folder, `${name}.json`);
   const peek = (name: string): T | undefined => {
     const stored = readIfThere(fileOf(name));
-    return stored === undefined ? undefined : (JSON.parse(stored) as T);
+    return stored === undefined ? undefined : (JSON.parse(stored, reviveUnknown) as T);
   };
   return {
     peek,
@@ -35,6 +35,11 @@ export function openPieces<T>(bench: string, sources: readonly string[]): PieceS
       return peek(name) as T;
     },
   };
+}
+
+/** JSON writes NaN as null; pieces hold no other null. */
+function reviveUnknown(_key: string, value: unknown): unknown {
+  return value === null ? Number.NaN : value;
 }
 
 function readIfThere(file: string): string | undefined {

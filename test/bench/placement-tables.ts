@@ -2,11 +2,8 @@ import type { Improvement, SimulateReport } from '#training';
 
 import type { BenchTable } from './publish.ts';
 
-/** A comparison without its heat maps, and what it took. */
-export interface MeasuredReport extends Omit<SimulateReport, 'series'> {
-  readonly wallSeconds: number;
-  readonly cpuSeconds: number;
-}
+/** A comparison without its heat maps. */
+export type MeasuredReport = Omit<SimulateReport, 'series'>;
 
 type Reports = readonly MeasuredReport[];
 
@@ -15,7 +12,6 @@ const fixed = (value: number | null | undefined, digits = 2): string =>
 const percent = (ratio: number): string => `${(100 * ratio).toFixed(1)} %`;
 const label = (report: MeasuredReport): string =>
   `${report.scenario} ${Math.round(100 * report.demandRatio)} %`;
-/** NaN is null once a piece went through JSON. */
 const state = (verdict: Improvement | undefined): string =>
   verdict === undefined
     ? '-'
