@@ -1,4 +1,5 @@
 export { renderDemoReport } from './report/report.ts';
+export { renderSimulationReport } from './report/simulation-report.ts';
 export type { AnomalyTimeline, DemoReport, StepRun } from './report/types.ts';
 export { renderForecastReport } from './report/forecast-report.ts';
 export type { ForecastReport } from './report/forecast-report.ts';

@@ -155,6 +155,28 @@ test('the spread of a burst is the busiest node over the mean of the suitable no
   assert.ok(Number.isNaN(runSimulation({ ...prepare(), policy: findPolicy('random') }).burstPeakToMeanRatio));
 });
 
+test('pods that fit no node wait for ever, are counted once, and hinder nobody else', () => {
+  const prepared = prepare({ demandRatio: 0.3 });
+  const owners = prepared.workload.owners.map((owner, i) =>
+    i === 0 ? { ...owner, cpuRequestMillicores: 1_000_000 } : owner,
+  );
+  const impossible = [...prepared.workload.pods.ownerId].filter((owner, uid) => {
+    const arrival = prepared.workload.pods.arrivalSeconds[uid] as number;
+    return owner === 0 && arrival >= 0;
+  }).length;
+  const { parts } = runSimulation({
+    ...prepared,
+    workload: { ...prepared.workload, owners },
+    policy: findPolicy('target-load-packing'),
+  });
+  const all = [...prepared.workload.pods.ownerId].filter((owner) => owner === 0).length;
+
+  assert.ok(all > 0);
+  assert.equal(parts.neverScheduledPods, all);
+  assert.equal(parts.unschedulablePods, impossible);
+  assert.ok(parts.pods > impossible);
+});
+
 test('an abstaining policy gets the choices of stock', () => {
   const prepared = prepare();
   const stock = runSimulation({ ...prepared, policy: findPolicy('stock') });

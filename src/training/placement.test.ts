@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -7,6 +9,7 @@ import { after, test } from 'node:test';
 import { readPlacementData } from '#collect';
 import { noProgress } from '#kernel/progress';
 import { LEARNED_POLICIES } from '#models/ensemble';
+import { PLACEMENT_SCHEMA_VERSION } from '#models/placement';
 import { BASELINE_POLICIES, prepareScenario, runSimulation, selectTraces } from '#simulator';
 
 import { placementConfig } from './placement-config.ts';
@@ -66,7 +69,37 @@ test('a training that is stopped and resumed ends with the same bits as one in a
   assert.deepEqual(resumed.artefact, whole.artefact);
 });
 
-test('a checkpoint that is damaged, or of another seed, is refused and left alone', async () => {
+test('a training that is killed goes on from its last checkpoint and ends with the same bits', async () => {
+  const directory = join(folder, 'killed');
+  const config = { ...tiny, episodes: 6 };
+  const whole = await runPlacementLoop(await loopOptions({ config }));
+  const options = JSON.stringify({ directory, config, seed: 3 });
+  const victim = spawn(process.execPath, [join(import.meta.dirname, 'placement-crash.worker.ts'), options], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const closed = once(victim, 'close');
+  for await (const chunk of victim.stdout) {
+    if (String(chunk).includes('episode 3')) victim.kill('SIGKILL');
+  }
+  await closed;
+  const left = await readdir(directory);
+  const episodes: number[] = [];
+  const resumed = await runPlacementLoop(
+    await loopOptions({
+      config,
+      checkpointDirectory: directory,
+      progress: { report: (done) => episodes.push(done) },
+    }),
+  );
+
+  assert.equal(victim.signalCode, 'SIGKILL');
+  assert.ok(left.includes('placement.checkpoint'));
+  assert.ok((episodes[0] ?? 0) > 2, `began anew: ${episodes.join()}`);
+  assert.deepEqual(resumed.curves, whole.curves);
+  assert.deepEqual(resumed.artefact, whole.artefact);
+});
+
+test('a checkpoint that is damaged, of another seed or another schema is refused and left alone', async () => {
   const directory = join(folder, 'damaged');
   await runPlacementLoop(await loopOptions({ checkpointDirectory: directory, stopAfterEpisodes: 2 }));
   const file = join(directory, 'placement.checkpoint');
@@ -77,6 +110,11 @@ test('a checkpoint that is damaged, or of another seed, is refused and left alon
     runPlacementLoop(await loopOptions({ checkpointDirectory: directory, seed: 4 })),
     refusal,
   );
+  const text = content.toString('latin1');
+  const schema = `"schemaVersion":"${PLACEMENT_SCHEMA_VERSION}"`;
+  assert.ok(text.includes(schema));
+  await writeFile(file, Buffer.from(text.replace(schema, '"schemaVersion":"0"'), 'latin1'));
+  await assert.rejects(runPlacementLoop(await loopOptions({ checkpointDirectory: directory })), refusal);
   await writeFile(file, content.subarray(0, content.length - 5));
   await assert.rejects(runPlacementLoop(await loopOptions({ checkpointDirectory: directory })), refusal);
   await writeFile(file, 'x');

@@ -84,6 +84,8 @@ function nodeRisk(
 ): { cost: number; deviation: number } {
   const forecast = signals.cpuForecastRatio;
   const capacity = view.nodes.cpuCapacityMillicores[node] as number;
+  // A node that has not told its size: an infinite load would drown the differences between the others.
+  if (!(capacity > 0)) return { cost: Number.NaN, deviation: Number.NaN };
   const median = forecast[forecastIndex(node, horizon, 1)] as number;
   const spread =
     (forecast[forecastIndex(node, horizon, 2)] as number) -

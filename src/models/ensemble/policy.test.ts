@@ -96,6 +96,31 @@ test('forecast alone sends the pod to the node with the least expected load', ()
   assert.equal(policy.choose(aPod(), view, CANDIDATES, NODES), 2);
 });
 
+test('a node that has not told its capacity leaves the scores of the others as they are', () => {
+  const sound = aClusterView({ nodes: NODES });
+  const view = aClusterView({ nodes: NODES });
+  view.nodes.cpuCapacityMillicores[3] = 0;
+  view.nodes.cpuAllocatableMillicores[3] = 0;
+  const decide = (of: typeof view, count: number) => {
+    const policy = createEnsemblePolicy({
+      name: 'test',
+      context: { artefacts: new Map([['placement', placementModel()]]) },
+      signals: sourceOf(forecastsOf([0.7, 0.5, 0.2, 0.1])),
+    });
+    policy.prepare?.(of);
+    const decision = policy.explain(aPod(), of, CANDIDATES, count);
+    assert.ok(decision.kind === 'scored');
+    return decision;
+  };
+  const forecasts = (count: number, of: typeof view) =>
+    decide(of, count)
+      .candidates.slice(0, 3)
+      .map(({ parts }) => parts.forecast);
+
+  assert.equal(decide(view, NODES).chosen.node, 'node-2');
+  assert.deepEqual(forecasts(NODES, view), forecasts(3, sound));
+});
+
 test('an unhealthy node loses to an equal healthy one', () => {
   const signals = forecastsOf([0.5, 0.5, 0.5, 0.5]);
   signals.health.set([0.1, 0.2, 0.9, 0.3]);

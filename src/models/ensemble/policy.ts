@@ -96,13 +96,18 @@ class Ensemble implements EnsemblePolicy {
     this.shortlist = new Shortlist(this.outlook, config.candidateLimit);
     this.guard = new BurstGuard(config.burst);
     this.encoder = createFeatureEncoder(this.outlook);
-    this.source = options.signals ?? createSignalSource(artefacts);
     const artefact = artefacts.get('placement');
     const model =
       artefact === undefined || config.weights.placement === 0 ? undefined : loadPlacementModel(artefact);
     this.scorer = model === undefined ? undefined : createPlacementScorer(model);
     this.placementError = model?.advantageError ?? 0;
     this.showsForecast = model !== undefined && usesForecast(model);
+    const isForecastUsed = this.showsForecast || config.weights.forecast > 0;
+    this.source =
+      options.signals ??
+      createSignalSource(
+        isForecastUsed ? artefacts : new Map([...artefacts].filter(([name]) => name !== 'load-forecast')),
+      );
   }
 
   prepare(view: ClusterView): void {

@@ -6,6 +6,7 @@ import type { ScoredNode } from '#domain';
 import type { ObjectiveParts, SimulationResult } from '#simulator';
 import type { ForecastResult, Improvement, PolicySummary, SimulateReport } from '#training';
 import { renderDemoReport } from './report.ts';
+import { renderSimulationReport } from './simulation-report.ts';
 import type { DemoReport } from './types.ts';
 
 const HOSTILE = '<script>alert("x")</script>';
@@ -163,10 +164,20 @@ test('names from the data cannot put markup into the page', () => {
 });
 
 test('the page refers to nothing outside itself', () => {
-  const page = renderDemoReport(aReport());
+  for (const page of [renderDemoReport(aReport()), renderSimulationReport(aReport())]) {
+    assert.doesNotMatch(page, /(src|href)="(?!#)/);
+    assert.doesNotMatch(page, /url\(|@import/);
+  }
+});
 
-  assert.doesNotMatch(page, /(src|href)="(?!#)/);
-  assert.doesNotMatch(page, /url\(|@import/);
+test('a comparison alone has its verdicts, its plots and how to read them, and nothing of the demo', () => {
+  const page = renderSimulationReport(aReport());
+
+  assert.match(page, /<strong>better<\/strong><span>mlsched against stock/);
+  assert.match(page, /Objective by policy/);
+  assert.match(page, /How hot each node ran/);
+  assert.ok(!page.includes('<script') && page.includes('&lt;script&gt;'));
+  assert.doesNotMatch(page, /Load forecast|NaN/);
 });
 
 test('every element that is opened is closed, in order', () => {

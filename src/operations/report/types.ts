@@ -1,5 +1,6 @@
 import type { Decision } from '#domain';
-import type { AnomalyReport, ForecastEvaluation, PlacementCurves, SimulateReport } from '#training';
+import type { AnomalyReport, ForecastEvaluation, PlacementCurves } from '#training';
+import type { SimulationPage } from './simulation-report.ts';
 
 /** A stretch of steps, end exclusive. */
 export type StepRun = readonly [from: number, to: number];
@@ -18,12 +19,7 @@ export interface AnomalyTimeline {
 }
 
 /** Everything that the demo's report shows. A part that is undefined was not run, and the report says so. */
-export interface DemoReport {
-  readonly createdAtMs: number;
-  readonly dataDirectory: string;
-  readonly version: string;
-  /** Run with `record`, else there is no heat map. */
-  readonly simulation: SimulateReport;
+export interface DemoReport extends SimulationPage {
   readonly forecast: Pick<ForecastEvaluation, 'protocol' | 'machines' | 'results' | 'traces'> | undefined;
   readonly anomaly:
     | {
