@@ -100,11 +100,8 @@ async function runPiece(piece: Piece, artefacts: ReadonlyMap<string, ModelArtefa
   });
   const { user, system } = process.cpuUsage(cpu);
   const wallSeconds = (performance.now() - began) / 1000;
-  return {
-    ...{ scenario, description, demandRatio, split, seeds, runs },
-    wallSeconds,
-    cpuSeconds: (user + system) / 1e6,
-  };
+  const cpuSeconds = (user + system) / 1e6;
+  return { scenario, description, demandRatio, split, seeds, runs, wallSeconds, cpuSeconds };
 }
 
 async function measure(): Promise<Map<Piece, Measured>> {
