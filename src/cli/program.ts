@@ -7,6 +7,7 @@ import { evaluateCommand } from './commands/evaluate.ts';
 import { featuresCommand } from './commands/features.ts';
 import { demoCommand } from './commands/demo.ts';
 import { trainCommand } from './commands/train.ts';
+import { modelsCommand } from './commands/models.ts';
 import { serveCommand } from './commands/serve.ts';
 import { tuneCommand } from './commands/tune.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -46,6 +47,7 @@ function commands(program: Command): unknown[] {
     evaluateCommand(),
     tuneCommand(),
     simulateCommand(),
+    modelsCommand(),
     serveCommand(),
     collectCommand(),
     qualityCommand(),

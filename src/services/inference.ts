@@ -1,11 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { MODEL_NAMES } from '#domain';
 import type { ModelArtefact, ModelName } from '#domain';
-import { MlschedError } from '#kernel/errors';
 import type { Log } from '#kernel/log';
 import { createMetricRegistry } from '#kernel/metrics';
-import { nearestName } from '#kernel/nearest-name';
 import { listen } from '#platform/http-server';
 import { sha256 } from '#platform/files';
 import type { ModelRegistry } from '#registry';
@@ -42,27 +39,6 @@ export async function startInference(
     refreshSeconds: options.refreshSeconds,
   });
   return { server, port: await listen(server.app, options.host, options.port) };
-}
-
-/**
- * The models of these names.
- *
- * @throws MlschedError `MLS_SERVICES_MODEL_UNKNOWN` for a name that is none.
- */
-export function servableModels(names: readonly string[]): ModelName[] {
-  return names.map((name) => {
-    const found = MODEL_NAMES.find((known) => known === name);
-    if (found === undefined) throw modelNameUnknown(name);
-    return found;
-  });
-}
-
-function modelNameUnknown(name: string): MlschedError {
-  return new MlschedError('MLS_SERVICES_MODEL_UNKNOWN', `there is no model ${name}`, {
-    kind: 'not-found',
-    hint: `Did you mean ${nearestName(name, MODEL_NAMES)}? Models: ${MODEL_NAMES.join(', ')}.`,
-    details: { model: name },
-  });
 }
 
 const ADAPTERS: Readonly<Record<ModelName, (artefact: ModelArtefact) => ServedModel | Promise<ServedModel>>> =

@@ -31,14 +31,15 @@ export function serveInferenceCommand() {
       runService({
         name: 'serve inference',
         async start(log) {
-          const [{ startInference, servableModels }, { openModelRegistry }] = await Promise.all([
+          const [{ startInference }, { modelNamed }, { openModelRegistry }] = await Promise.all([
             import('#services/inference'),
+            import('#services/promotion'),
             import('#services/models'),
           ]);
           const { server, port } = await startInference({
             registry: openModelRegistry(stateDirectory(), { note: (line) => log.warning(line) }),
             reference: options.alias,
-            models: servableModels(options.models),
+            models: options.models.map(modelNamed),
             boosterFiles: options.booster,
             host: options.host,
             port: options.port,

@@ -99,7 +99,7 @@ function cell(value: unknown): string | number | undefined {
 }
 
 export function printCollectExport({ files }: ExportReport): string {
-  return files.length === 0 ? 'no day in that span\n' : `${files.map((file) => `${file}\n`).join('')}`;
+  return files.length === 0 ? 'no day in that span\n' : files.map((file) => `${file}\n`).join('');
 }
 
 export function printCompaction({ daysJoined, daysDropped }: CompactReport): string {
