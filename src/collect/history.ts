@@ -42,7 +42,7 @@ export interface HistoryReport {
   readonly absentColumns: readonly string[];
 }
 
-export const DEFAULT_STEP_SECONDS = 30;
+const DEFAULT_STEP_SECONDS = 30;
 /** A span that goes on behind stored rows asks for this much again: scrapes may have come late. */
 export const SETTLE_MS = 5 * MINUTE_MS;
 /** Numbers held at once for a span; larger clusters are read in shorter spans. */

@@ -124,13 +124,10 @@ function isPassing(error: MlschedError): boolean {
 }
 
 async function catchUp(live: Live, atMs: number): Promise<LiveRound> {
-  const { options, stepMs } = live;
-  const { store, reader } = options;
+  const { options } = live;
+  const { store } = options;
   if (!(await knowsAnything(live, atMs))) return { kind: 'empty', atMs };
-  const skewMs = reader.clockSkewMs?.() ?? 0;
-  const serverMs = atMs + (Math.abs(skewMs) > TOLERATED_SKEW_MS ? skewMs : 0);
-  const settledMs = serverMs - (options.settleSeconds ?? DEFAULT_SETTLE_SECONDS) * SECOND_MS;
-  const endMs = Math.floor(settledMs / stepMs) * stepMs;
+  const endMs = lastSettled(live, atMs);
   const beginMs = startOfDay(live.startMs);
   let filled = { rowsAdded: 0, samplesFetched: 0 };
   if (endMs - (newestCovered(store) ?? beginMs) > MAX_LIVE_GAP_MS) {
@@ -156,6 +153,14 @@ async function catchUp(live: Live, atMs: number): Promise<LiveRound> {
     samples: batches.reduce((sum, { record }) => sum + record.samples, filled.samplesFetched),
     batches,
   };
+}
+
+/** End of the last step that is over and settled, by the clock of the server. */
+function lastSettled({ options, stepMs }: Live, atMs: number): number {
+  const skewMs = options.reader.clockSkewMs?.() ?? 0;
+  const serverMs = atMs + (Math.abs(skewMs) > TOLERATED_SKEW_MS ? skewMs : 0);
+  const settledMs = serverMs - (options.settleSeconds ?? DEFAULT_SETTLE_SECONDS) * SECOND_MS;
+  return Math.floor(settledMs / stepMs) * stepMs;
 }
 
 function countRows(batches: readonly DayBatch[]): number {

@@ -84,19 +84,24 @@ async function readPods(
     endMs: grid.startMs + grid.length * grid.stepMs + 1,
   };
   for await (const { labels, timesMs, values } of reader.read(selection)) {
-    const pod = labels['pod'] ?? labels['pod_name'] ?? '';
-    const container = labels['container'] ?? labels['container_name'] ?? '';
-    // Without a pod it is a slice of the node; POD is the pause container.
-    if (pod === '' || container === 'POD') continue;
+    const { key, container } = identify(labels);
+    if (key === undefined) continue;
     const numbers = isCounter
       ? counterRates(timesMs, values, { counted: { resets: 0 }, sinceMs: grid.startMs })
       : values;
-    const key = `${labels['namespace'] ?? ''}/${pod}`;
     const containers: Containers = pods.get(key) ?? new Map();
     pods.set(key, containers);
     addMeans(containers, container, windowMeans(timesMs, numbers, grid));
   }
   return new Map([...pods].map(([key, containers]) => [key, sumContainers(containers, grid)]));
+}
+
+/** Without a pod it is a slice of the node; POD is the pause container. */
+function identify(labels: Readonly<Record<string, string>>): { key: string | undefined; container: string } {
+  const pod = labels['pod'] ?? labels['pod_name'] ?? '';
+  const container = labels['container'] ?? labels['container_name'] ?? '';
+  const isCounted = pod !== '' && container !== 'POD';
+  return { key: isCounted ? `${labels['namespace'] ?? ''}/${pod}` : undefined, container };
 }
 
 /** A container that was restarted has a series each life: in a window that both know, the larger one counts. */

@@ -1,13 +1,17 @@
 import { execFile } from 'node:child_process';
 import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { isOnPath } from './on-path.ts';
 import { freePorts, startProcess, waitUntilReady } from './processes.ts';
+import type { ServerProcess } from './processes.ts';
 
 /** A real Prometheus on loopback. */
 export interface LocalPrometheus {
   readonly url: string;
+  /** Stops it and starts it again on the same data and port. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -32,16 +36,19 @@ export async function startPrometheus(
   folder: string,
   history: readonly BackfillMetric[],
   flags: readonly string[] = [],
+  configuration = 'global: {scrape_interval: 1s}\n',
 ): Promise<LocalPrometheus> {
   const data = join(folder, 'data');
   await mkdir(data, { recursive: true });
   const text = join(folder, 'history.txt');
-  await writeOpenMetrics(text, history);
-  const backfill = `tsdb create-blocks-from openmetrics --max-block-duration=720h --quiet`.split(' ');
-  await promisify(execFile)('promtool', [...backfill, text, data]);
-  await rm(text);
+  if (history.length > 0) {
+    await writeOpenMetrics(text, history);
+    const backfill = `tsdb create-blocks-from openmetrics --max-block-duration=720h --quiet`.split(' ');
+    await promisify(execFile)('promtool', [...backfill, text, data]);
+    await rm(text);
+  }
   const config = join(folder, 'prometheus.yml');
-  await writeFile(config, 'global: {scrape_interval: 1s}\n');
+  await writeFile(config, configuration);
   const [port = 0] = await freePorts(1);
   const log = join(folder, 'prometheus.log');
   const command = [
@@ -53,10 +60,23 @@ export async function startPrometheus(
     `--web.listen-address=127.0.0.1:${port}`,
     ...flags,
   ];
-  const server = startProcess('prometheus', command, log);
   const url = `http://127.0.0.1:${port}`;
-  await waitUntilReady(server, log, async () => (await fetch(`${url}/-/ready`)).ok);
-  return { url, stop: () => server.stop() };
+  const start = async (): Promise<ServerProcess> => {
+    const started = startProcess('prometheus', command, log);
+    await waitUntilReady(started, log, async () => (await fetch(`${url}/-/ready`)).ok);
+    return started;
+  };
+  let server = await start();
+  return {
+    url,
+    async restart() {
+      await server.stop();
+      // Long enough that whoever asks each second meets a closed door.
+      await sleep(3000);
+      server = await start();
+    },
+    stop: () => server.stop(),
+  };
 }
 
 /** Written piece by piece: a month of history is longer than the longest string. */

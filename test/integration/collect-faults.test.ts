@@ -142,7 +142,10 @@ function through(
   spoil: (request: IncomingMessage, response: ServerResponse) => boolean,
 ): RequestListener {
   return (request, response) => {
-    if (spoil(request, response)) return void request.resume();
+    if (spoil(request, response)) {
+      request.resume();
+      return;
+    }
     const { method, headers } = request;
     const onward = plainRequest(`${target}${request.url}`, { method, headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
@@ -363,10 +366,23 @@ describe('faults between us and a real Prometheus', { skip: prometheusMissing() 
     const files = ['key.pem', 'cert.pem', 'token'].map((name) => join(folder, name));
     const [key = '', cert = '', token = ''] = files;
     await promisify(execFile)('openssl', [
-      ...'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1'.split(
-        ' ',
-      ),
-      ...['-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert],
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-days',
+      '2',
+      '-subj',
+      '/CN=127.0.0.1',
+      '-addext',
+      'subjectAltName=IP:127.0.0.1',
+      '-keyout',
+      key,
+      '-out',
+      cert,
     ]);
     await writeFile(token, 'first\n');
     const seen: (string | undefined)[] = [];

@@ -95,7 +95,7 @@ export function printCollectQuery({ columns, rows, isCut }: QueryAnswer): string
 
 function cell(value: unknown): string | number | undefined {
   if (value === null || value === undefined) return undefined;
-  return typeof value === 'number' ? value : String(value);
+  return typeof value === 'number' || typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 export function printCollectExport({ files }: ExportReport): string {

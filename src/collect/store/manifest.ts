@@ -107,18 +107,30 @@ export function tablePaths(
 }
 
 export function mergeRecords(held: DayRecord | undefined, added: DayRecord): ManifestDay['record'] {
-  const strangers = new Set([...(held?.nodesWithoutCpu ?? []), ...added.nodesWithoutCpu]);
+  const before: DayRecord = held ?? { ...NOTHING, absentColumns: added.absentColumns };
   return {
-    coveredToMs: Math.max(held?.coveredToMs ?? 0, added.coveredToMs),
-    nodes: Math.max(held?.nodes ?? 0, added.nodes),
-    rows: (held?.rows ?? 0) + added.rows,
-    samples: (held?.samples ?? 0) + added.samples,
-    counterResets: (held?.counterResets ?? 0) + added.counterResets,
-    duplicateSeries: Math.max(held?.duplicateSeries ?? 0, added.duplicateSeries),
-    absentColumns: added.absentColumns.filter((column) => held?.absentColumns.includes(column) ?? true),
-    nodesWithoutCpu: [...strangers].sort(),
+    coveredToMs: Math.max(before.coveredToMs, added.coveredToMs),
+    nodes: Math.max(before.nodes, added.nodes),
+    rows: before.rows + added.rows,
+    samples: before.samples + added.samples,
+    counterResets: before.counterResets + added.counterResets,
+    duplicateSeries: Math.max(before.duplicateSeries, added.duplicateSeries),
+    absentColumns: added.absentColumns.filter((column) => before.absentColumns.includes(column)),
+    nodesWithoutCpu: [...new Set([...before.nodesWithoutCpu, ...added.nodesWithoutCpu])].sort(),
   };
 }
+
+/** The record of a day without anything. */
+export const NOTHING: DayRecord = {
+  coveredToMs: 0,
+  nodes: 0,
+  rows: 0,
+  samples: 0,
+  counterResets: 0,
+  duplicateSeries: 0,
+  absentColumns: [],
+  nodesWithoutCpu: [],
+};
 
 /** The UTC day of a moment, `2026-01-05`. */
 export function dayOf(timeMs: number): string {

@@ -2,11 +2,11 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noProgress } from '#kernel/progress';
 import type { Progress } from '#kernel/progress';
-import { DAY_MS } from '#kernel/units';
+import { DAY_MS, SECOND_MS } from '#kernel/units';
 import { copyParquet, folderLockHolder, queryParquet } from '#platform/files';
 import type { LockHolder, QueryAnswer } from '#platform/files';
 import { noStore } from '../errors.ts';
-import { dayOf, listDays, mergeRecords, readManifest, TABLES, tablePaths } from './manifest.ts';
+import { dayOf, listDays, mergeRecords, NOTHING, readManifest, TABLES, tablePaths } from './manifest.ts';
 import type { DayRecord } from './manifest.ts';
 import { viewStore, withStoreFiles } from './read-store.ts';
 import { openHistoryStore } from './store.ts';
@@ -110,19 +110,9 @@ export async function describeStore(directory: string, nowMs: number): Promise<S
   const names = [...days.keys()].sort();
   const records = [...days.values()];
   const paths = TABLES.flatMap((table) => tablePaths(directory, manifest, table));
-  const sizes = await Promise.all(
-    paths.map((path) =>
-      stat(path).then(
-        ({ size }) => size,
-        () => 0,
-      ),
-    ),
-  );
-  const whole =
-    records.length === 0 ? undefined : records.reduce<DayRecord>(mergeRecords, records[0] as DayRecord);
-  const total = (of: (record: DayRecord) => number): number =>
-    records.reduce((sum, record) => sum + of(record), 0);
-  const coveredMs = whole?.coveredToMs;
+  const { coveredToMs: _, ...whole } = sumRecords(records);
+  const coveredMs =
+    records.length === 0 ? undefined : Math.max(...records.map((record) => record.coveredToMs));
   return {
     directory,
     source: manifest.source,
@@ -130,20 +120,30 @@ export async function describeStore(directory: string, nowMs: number): Promise<S
     days: days.size,
     firstDay: names[0],
     coveredTo: coveredMs === undefined ? undefined : new Date(coveredMs).toISOString(),
-    ageSeconds: coveredMs === undefined ? undefined : Math.round((nowMs - coveredMs) / 1000),
-    nodes: whole?.nodes ?? 0,
-    rows: total(({ rows }) => rows),
-    samples: total(({ samples }) => samples),
-    counterResets: total(({ counterResets }) => counterResets),
-    duplicateSeries: whole?.duplicateSeries ?? 0,
-    absentColumns: whole?.absentColumns ?? [],
-    nodesWithoutCpu: whole?.nodesWithoutCpu ?? [],
+    ageSeconds: coveredMs === undefined ? undefined : Math.round((nowMs - coveredMs) / SECOND_MS),
+    ...whole,
     files: paths.length,
-    bytes: sizes.reduce((sum, size) => sum + size, 0),
+    bytes: await sumSizes(paths),
     liveRows: pending.reduce((sum, { record }) => sum + record.rows, 0),
     writer: await folderLockHolder(directory),
     missingDays: missingDays(names),
   };
+}
+
+function sumRecords(records: readonly DayRecord[]): DayRecord {
+  const [first, ...rest] = records;
+  return first === undefined ? NOTHING : rest.reduce<DayRecord>(mergeRecords, first);
+}
+
+async function sumSizes(paths: readonly string[]): Promise<number> {
+  const sizes = paths.map((path) =>
+    stat(path).then(
+      ({ size }) => size,
+      // Joined with others a moment ago.
+      () => 0,
+    ),
+  );
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 function missingDays(names: readonly string[]): string[] {

@@ -85,5 +85,6 @@ function plainValue(value: unknown): unknown {
   if (typeof micros === 'bigint' && !('scale' in (value as object))) {
     return new Date(Number(micros / 1000n)).toISOString();
   }
-  return String(value);
+  // What else there is prints itself: intervals, lists, decimals, bit strings.
+  return (value as { toString(): string }).toString();
 }

@@ -6,7 +6,7 @@ import { badAddress, credentialsUnreadable } from './errors.ts';
 import type { PrometheusOptions } from './types.ts';
 
 /** A request that only lacks its method, headers and body. */
-export interface Connection {
+interface Connection {
   readonly headers: Readonly<Record<string, string>>;
   request(
     options: http.RequestOptions,

@@ -16,12 +16,12 @@ const FIRST_WAIT_MS = 250;
 /** A server may ask for hours; a caller would rather be told. */
 const LONGEST_WAIT_MS = 30 * SECOND_MS;
 
-export interface PostRequest {
+interface PostRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array | string;
 }
 
-export interface PostAnswer {
+interface PostAnswer {
   readonly headers: IncomingHttpHeaders;
   /** Throws our errors when the answer breaks off or takes too long. */
   readonly body: AsyncIterable<Uint8Array>;
@@ -160,7 +160,7 @@ function skewOf(date: string | undefined): number | undefined {
 }
 
 /** What a request or reading its answer throws, as one of our errors. */
-export function translateTransport(options: PrometheusOptions, error: unknown): Error {
+function translateTransport(options: PrometheusOptions, error: unknown): Error {
   if (isMlschedError(error)) return error;
   if (error instanceof Error && error.name === 'TimeoutError') {
     return timedOut(options.url, options.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS);

@@ -60,21 +60,21 @@ async function* readRemote(
   }
   const reading: Reading = { url, selection, samples: new SampleBuffer() };
   let open: OpenSeries | undefined;
-  for await (const frame of readFrames(url, answer.body)) {
-    for (const part of listSeries(url, frame)) {
-      // A long series goes on in the next frame under the same labels.
-      if (open === undefined || !part.labels.equals(open.labels)) {
-        if (open !== undefined) yield finish(open, reading.samples);
-        open = {
-          labels: Buffer.concat([part.labels]),
-          named: guard(url, () => readLabels(part.labelMessages)),
-        };
-        reading.samples.length = 0;
-      }
-      for (const chunk of part.chunks) guard(url, () => readChunk(reading, chunk, open?.named));
+  for await (const part of readParts(url, answer.body)) {
+    // A long series goes on in the next frame under the same labels.
+    if (open === undefined || !part.labels.equals(open.labels)) {
+      if (open !== undefined) yield finish(open, reading.samples);
+      const named = guard(url, () => readLabels(part.labelMessages));
+      open = { labels: Buffer.from(part.labels), named };
+      reading.samples.length = 0;
     }
+    for (const chunk of part.chunks) guard(url, () => readChunk(reading, chunk, open?.named));
   }
   if (open !== undefined) yield finish(open, reading.samples);
+}
+
+async function* readParts(url: string, body: AsyncIterable<Uint8Array>): AsyncGenerator<SeriesPart> {
+  for await (const frame of readFrames(url, body)) yield* listSeries(url, frame);
 }
 
 /** A series or a piece of one, still encoded. */
