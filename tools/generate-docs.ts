@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from '@commander-js/extra-typings';
 import { format, resolveConfig } from 'prettier';
+import { METRIC_CATALOGUE } from '../src/collect/index.ts';
 import { createProgram } from '../src/cli/program.ts';
 import { renderFeastRepository, renderFeaturePage, renderFeatureSchema } from './feature-pages.ts';
 
@@ -16,6 +17,10 @@ const pages: Readonly<Record<string, string>> = {
   'docs/reference/features.md': `${GENERATED}\n\n${renderFeaturePage()}`,
   'docs/reference/features.schema.json': renderFeatureSchema(),
   'deploy/feast/features.py': renderFeastRepository(),
+  'cli.md': renderCli(),
+  'errors.md': renderErrors(),
+  'features.md': renderFeatures(),
+  'collected-metrics.md': renderMetrics(),
 };
 
 const isCheck = process.argv.includes('--check');
@@ -141,4 +146,36 @@ function sentence(raw: string): string {
   if (trimmed === '') return 'See the message.';
   const start = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
   return /[.?!]$/.test(start) ? start : `${start}.`;
+}
+
+function renderFeatures(): string {
+  const rows = FEATURE_CATALOGUE.map(
+    ({ name, group, unit, windowSeconds, description }) =>
+      `| \`${name}\` | ${group} | ${unit} | ${windowSeconds} | ${description.replaceAll('|', '\\|')} |`,
+  );
+  return [
+    GENERATED,
+    '# Features',
+    `${FEATURE_CATALOGUE.length} features of the load forecast, schema \`${FEATURE_SCHEMA_VERSION}\`. The same code computes them offline and online.`,
+    [
+      '| feature | group | unit | looks back (s) | meaning |',
+      '| --- | --- | --- | --- | --- |',
+      ...rows,
+    ].join('\n'),
+  ].join('\n\n');
+}
+
+function renderMetrics(): string {
+  const rows = METRIC_CATALOGUE.map(
+    ({ column, group, exporter, promql, ifAbsent }) =>
+      `| \`${column}\` | ${group} | ${exporter} | \`${promql.replaceAll('|', '\\|')}\` | ${ifAbsent} |`,
+  );
+  return [
+    GENERATED,
+    '# Collected metrics',
+    `${METRIC_CATALOGUE.length} metrics, one number a node (or cluster) and step. The PromQL gives the same number, for dashboards and for checking us; collection itself reads raw samples. Of names with \`|\` the later ones are those of older exporters. Series that differ only in job, replica or address count once.`,
+    ['| column | group | from | PromQL | if it is absent |', '| --- | --- | --- | --- | --- |', ...rows].join(
+      '\n',
+    ),
+  ].join('\n\n');
 }

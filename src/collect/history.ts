@@ -68,6 +68,8 @@ export async function collectHistory(options: CollectHistoryOptions): Promise<Hi
   );
   try {
     const report = await fillHistory(store, options);
+    if (!Object.values(report.days).some(({ nodes }) => nodes > 0))
+      throw noHistory(options.startMs, options.endMs);
     await store.compact(options.endMs);
     return report;
   } finally {
@@ -75,7 +77,7 @@ export async function collectHistory(options: CollectHistoryOptions): Promise<Hi
   }
 }
 
-/** As `collectHistory`, into a store that is open. */
+/** As `collectHistory`, into a store that is open; a source that knows nothing of the span is no error here. */
 export async function fillHistory(store: HistoryStore, options: FillOptions): Promise<HistoryReport> {
   const progress = options.progress ?? noProgress;
   const stepMs = store.stepSeconds * SECOND_MS;
@@ -110,7 +112,6 @@ export async function fillHistory(store: HistoryStore, options: FillOptions): Pr
   progress.report(total, total, 'history');
   const days = Object.fromEntries(store.days());
   const records = Object.values(days);
-  if (!records.some(({ nodes }) => nodes > 0)) throw noHistory(options.startMs, options.endMs);
   const absentColumns = (options.metrics ?? METRIC_CATALOGUE)
     .map(({ column }) => column)
     .filter((column) => records.every((record) => record.absentColumns.includes(column)));

@@ -116,11 +116,7 @@ async function collectRound(live: Live): Promise<LiveRound> {
 
 /** A token can be renewed, a disk emptied, a server repaired, all without restarting us. */
 function isPassing(error: MlschedError): boolean {
-  return (
-    error.code.startsWith('MLS_PROMETHEUS_') ||
-    error.code === 'MLS_COLLECT_NO_HISTORY' ||
-    error.code === 'MLS_FILES_DISK_FULL'
-  );
+  return error.code.startsWith('MLS_PROMETHEUS_') || error.code === 'MLS_FILES_DISK_FULL';
 }
 
 async function catchUp(live: Live, atMs: number): Promise<LiveRound> {
@@ -136,7 +132,8 @@ async function catchUp(live: Live, atMs: number): Promise<LiveRound> {
     filled = await fillHistory(store, { ...options, ...span });
   }
   const coveredMs = newestCovered(store) ?? beginMs;
-  const fromMs = Math.max(coveredMs - SETTLE_MS, beginMs);
+  // What is older was asked for above, and the source did not know it.
+  const fromMs = Math.max(coveredMs - SETTLE_MS, beginMs, endMs - MAX_LIVE_GAP_MS - SETTLE_MS);
   const batches = await fetchNewest(live, { fromMs, coveredMs, endMs });
   const nodes = batches.reduce((most, { record }) => Math.max(most, record.nodes), 0);
   live.isAlone = nodes === 0;

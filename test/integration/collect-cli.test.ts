@@ -191,6 +191,7 @@ describe('mlsched collect live, with a real node_exporter', { skip: missing }, (
   let folder = '';
   let server: LocalPrometheus;
   let exporter: ServerProcess;
+  const running: Live[] = [];
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'mlsched-live-'));
@@ -205,6 +206,8 @@ describe('mlsched collect live, with a real node_exporter', { skip: missing }, (
     server = await startPrometheus(join(folder, 'prometheus'), [], [], scrape);
   });
   after(async () => {
+    // Those that a failed test left.
+    for (const { child } of running) child.kill('SIGKILL');
     await exporter.stop();
     await server.stop();
     await rm(folder, { recursive: true, force: true });
@@ -213,6 +216,7 @@ describe('mlsched collect live, with a real node_exporter', { skip: missing }, (
   test('it collects, serves its metrics, survives a restart of Prometheus, hands over to a standby and stops in order', async () => {
     const store = join(folder, 'store');
     const first = startLive(server.url, store);
+    running.push(first);
     const [, port] = await first.until(/"port":(\d+)/);
     await first.until(/"message":"collecting"/);
     const base = `http://127.0.0.1:${port}`;
@@ -224,6 +228,7 @@ describe('mlsched collect live, with a real node_exporter', { skip: missing }, (
     );
 
     const second = startLive(server.url, store);
+    running.push(second);
     await second.until(/MLS_FILES_TAKEN/);
     await server.restart();
     await first.until(/MLS_PROMETHEUS_(UNREACHABLE|BUSY)[\s\S]*"message":"collecting"/);
