@@ -39,3 +39,14 @@ export function rowShapeWrong(length: number, needed: number): MlschedError {
     details: { length, needed },
   });
 }
+
+export function setUnknown(name: string, why: string, nearest: string): MlschedError {
+  return new MlschedError('MLS_FEATURES_SET', `feature set ${name}: ${why}`, {
+    kind: 'invalid-input',
+    hint:
+      nearest === ''
+        ? 'Name groups or features, separated by commas; `all,-seasonal` leaves a group out.'
+        : `Did you mean ${nearest}? \`mlsched features list\` lists groups and features.`,
+    details: { name },
+  });
+}

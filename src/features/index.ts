@@ -22,3 +22,6 @@ export { ENTITY_KEYS, FEATURE_VIEWS, featureView, UNIT_RANGES } from './views.ts
 export type { FeatureEntity, FeatureView, FeatureViewName } from './views.ts';
 export { WORKLOAD_CATALOGUE, workloadOf, writeWorkload } from './workload.ts';
 export type { WorkloadKey, WorkloadObservation } from './workload.ts';
+export { validateFeature, validateSchema } from './validation/validate.ts';
+export type { FeatureFinding, FeatureHealth } from './validation/validate.ts';
+export { parseFeatureSet } from './feature-set.ts';

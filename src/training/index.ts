@@ -43,3 +43,5 @@ export type { Gate, GateReport } from './promotion/gate.ts';
 export { placementGates } from './promotion/placement-gates.ts';
 export { CHALLENGER, CHAMPION, promote, rollBack } from './promotion/promote.ts';
 export type { AliasMove } from './promotion/promote.ts';
+export { compareErrors } from './feature-verdict.ts';
+export type { FeatureSetComparison, FeatureSetVerdict, PairedErrors } from './feature-verdict.ts';

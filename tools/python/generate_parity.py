@@ -9,9 +9,11 @@ import json
 from pathlib import Path
 
 import numpy
+import scipy
 import sklearn
 import xgboost
 from sklearn.ensemble import IsolationForest
+from scipy.stats import kstwobign, ks_2samp
 from sklearn.metrics import roc_auc_score
 
 from xgboost_oracle import answer
@@ -104,7 +106,49 @@ def write_isolation_forest() -> dict:
     }
 
 
+DRIFT_PAIRS = {
+    "same": (lambda r: r.normal(size=400), lambda r: r.normal(size=300)),
+    "shifted": (lambda r: r.normal(size=400), lambda r: r.normal(loc=0.5, size=150)),
+    "wider": (lambda r: r.normal(size=500), lambda r: r.normal(scale=2, size=500)),
+    "ties": (lambda r: numpy.round(r.random(600), 1), lambda r: numpy.round(r.random(200) ** 2, 1)),
+    "apart": (lambda r: r.random(120), lambda r: 2 + r.random(130)),
+    "mostly-zero": (lambda r: numpy.maximum(0, r.normal(loc=-1, size=400)), lambda r: numpy.maximum(0, r.normal(loc=-0.5, size=400))),
+}
+
+
+def stability_index(reference, current) -> float:
+    """The index over unique deciles of the reference, by numpy's own quantiles and histogram."""
+    borders = numpy.unique(numpy.quantile(reference, numpy.arange(1, 10) / 10))
+    # searchsorted(side="left") gives bin i for border[i-1] < x <= border[i].
+    shares = [
+        numpy.bincount(numpy.searchsorted(borders, values, side="left"), minlength=len(borders) + 1) / len(values)
+        for values in (reference, current)
+    ]
+    p, q = (numpy.maximum(share, 1e-4) for share in shares)
+    return float(numpy.sum((q - p) * numpy.log(q / p)))
+
+
+def write_drift() -> None:
+    """Small enough to be read: values and answers stand in one file."""
+    random = numpy.random.default_rng(11)
+    cases = {}
+    for name, (left, right) in DRIFT_PAIRS.items():
+        reference, current = numpy.round(left(random), 4), numpy.round(right(random), 4)
+        found = ks_2samp(reference, current, method="asymp")
+        cases[name] = {
+            "reference": reference.tolist(),
+            "current": current.tolist(),
+            "statistic": float(found.statistic),
+            "pValue": float(found.pvalue),
+            "stabilityIndex": stability_index(reference, current),
+        }
+    tails = {str(x): float(kstwobign.sf(x)) for x in (0.1, 0.3, 0.5, 0.8, 1.0, 1.36, 2.0, 3.0)}
+    document = {"scipy": scipy.__version__, "cases": cases, "kolmogorovTail": tails}
+    (FOLDER / "drift.json").write_text(json.dumps(document) + "\n")
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     manifest = {"xgboost": write_xgboost(), "isolationForest": write_isolation_forest()}
     (FOLDER / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    write_drift()

@@ -2,9 +2,12 @@ import type { FeatureDefinition } from '#features';
 import { renderTable } from '../table.ts';
 
 interface FeatureList {
+  readonly view: string;
+  readonly entity: string;
   readonly schemaVersion: string;
   readonly count: number;
   readonly features: readonly FeatureDefinition[];
+  readonly views: readonly { readonly name: string; readonly count: number; readonly description: string }[];
 }
 
 export function printFeatures(list: FeatureList): string {
@@ -18,5 +21,6 @@ export function printFeatures(list: FeatureList): string {
     ],
     list.features,
   );
-  return `${table}\n${list.count} features, schema ${list.schemaVersion}\n`;
+  const others = list.views.filter(({ name }) => name !== list.view).map(({ name }) => name);
+  return `${table}\n${list.count} features of view ${list.view} (a ${list.entity}), schema ${list.schemaVersion}\nother views (--view): ${others.join(', ')}\n`;
 }
