@@ -17,10 +17,7 @@ const pages: Readonly<Record<string, string>> = {
   'docs/reference/features.md': `${GENERATED}\n\n${renderFeaturePage()}`,
   'docs/reference/features.schema.json': renderFeatureSchema(),
   'deploy/feast/features.py': renderFeastRepository(),
-  'cli.md': renderCli(),
-  'errors.md': renderErrors(),
-  'features.md': renderFeatures(),
-  'collected-metrics.md': renderMetrics(),
+  'docs/reference/collected-metrics.md': renderMetrics(),
 };
 
 const isCheck = process.argv.includes('--check');
@@ -146,23 +143,6 @@ function sentence(raw: string): string {
   if (trimmed === '') return 'See the message.';
   const start = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
   return /[.?!]$/.test(start) ? start : `${start}.`;
-}
-
-function renderFeatures(): string {
-  const rows = FEATURE_CATALOGUE.map(
-    ({ name, group, unit, windowSeconds, description }) =>
-      `| \`${name}\` | ${group} | ${unit} | ${windowSeconds} | ${description.replaceAll('|', '\\|')} |`,
-  );
-  return [
-    GENERATED,
-    '# Features',
-    `${FEATURE_CATALOGUE.length} features of the load forecast, schema \`${FEATURE_SCHEMA_VERSION}\`. The same code computes them offline and online.`,
-    [
-      '| feature | group | unit | looks back (s) | meaning |',
-      '| --- | --- | --- | --- | --- |',
-      ...rows,
-    ].join('\n'),
-  ].join('\n\n');
 }
 
 function renderMetrics(): string {
