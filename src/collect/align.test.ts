@@ -105,6 +105,7 @@ for (const { labels, node } of [
 
 test('two names for one address are a reported conflict, and the static map wins', () => {
   assert.deepEqual(identity.conflicts, [
-    { address: '10.0.0.2', staticName: 'worker-2', clusterName: 'worker-2b' },
+    { kind: 'no-such-node', address: '10.0.0.1', staticName: 'worker-1' },
+    { kind: 'differs', address: '10.0.0.2', staticName: 'worker-2', clusterName: 'worker-2b' },
   ]);
 });

@@ -145,3 +145,22 @@ export function noStore(directory: string): MlschedError {
     details: { directory },
   });
 }
+
+/** A line of a journal is not ours. */
+export function badJournal(path: string, row: number, cause: unknown): MlschedError {
+  return new MlschedError('MLS_COLLECT_BAD_JOURNAL', `${path}: line ${row + 1} cannot be read`, {
+    kind: 'invalid-input',
+    hint: 'Move the file away: facts of the present day are lost, those of earlier days stand in the Parquet files.',
+    details: { file: path, row },
+    cause,
+  });
+}
+
+/** No pod of the span is known. */
+export function noFacts(directory: string): MlschedError {
+  return new MlschedError('MLS_COLLECT_NO_FACTS', `${directory} knows no pod in that span`, {
+    kind: 'not-found',
+    hint: 'Let `mlsched workloads follow` watch the API server for a while first; it writes what each pod is.',
+    details: { directory },
+  });
+}

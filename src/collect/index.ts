@@ -39,3 +39,21 @@ export { discoverNodes } from './discover-nodes.ts';
 export { readPodUsage } from './pod-usage.ts';
 export type { PodUsage, ReadPodUsageOptions } from './pod-usage.ts';
 export { createLiveMetrics } from './live-metrics.ts';
+export { followWorkloads } from './enrich/follow-workloads.ts';
+export type { FollowWorkloadsOptions, WorkloadFollower } from './enrich/follow-workloads.ts';
+export { readWorkloadFacts } from './enrich/fact-files.ts';
+export { workloadKey } from './enrich/workload-fact.ts';
+export type { WorkloadFact } from './enrich/workload-fact.ts';
+export type { LiveNodeIdentity } from './enrich/live-identity.ts';
+export { buildWorkloadProfiles, profilesPath } from './enrich/build-profiles.ts';
+export type { BuildProfilesOptions } from './enrich/build-profiles.ts';
+export { createProfileBook } from './enrich/profile-book.ts';
+export type { ExpectedUse, ProfileBook, ProfiledPod } from './enrich/profile-book.ts';
+export { RAMP_AGES_SECONDS, readWorkloadProfiles } from './enrich/workload-profile.ts';
+export type {
+  LifeProfile,
+  RampProfile,
+  UseProfile,
+  WorkloadProfile,
+  WorkloadProfiles,
+} from './enrich/workload-profile.ts';

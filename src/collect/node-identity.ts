@@ -1,15 +1,28 @@
-/** Two sources that name one address differently. The static map wins, since a person wrote it. */
-export interface IdentityConflict {
-  readonly address: string;
-  readonly staticName: string;
-  readonly clusterName: string;
-}
+/** Sources that do not agree on whose an address is. */
+export type IdentityConflict =
+  /** The static map wins, since a person wrote it. */
+  | {
+      readonly kind: 'differs';
+      readonly address: string;
+      readonly staticName: string;
+      readonly clusterName: string;
+    }
+  /** The static map names a node that the cluster does not have: a node that is gone, or a slip of the pen. */
+  | { readonly kind: 'no-such-node'; readonly address: string; readonly staticName: string }
+  /** Nodes of the cluster that claim one address; the newest has it, since addresses are given anew. */
+  | {
+      readonly kind: 'shared';
+      readonly address: string;
+      readonly clusterName: string;
+      readonly others: readonly string[];
+    };
 
 /** A node as the API server lists it. */
 export interface NodeAddresses {
   readonly name: string;
   /** Internal and external addresses, host name. */
   readonly addresses: readonly string[];
+  readonly createdAtMs?: number | undefined;
 }
 
 /** From the labels of a series to the node it speaks of. */
@@ -33,17 +46,16 @@ const NAME_LABELS = ['node', 'kubernetes_node', 'nodename'] as const;
  * the static map and then in the cluster's own list, else that address itself.
  */
 export function createNodeIdentity(sources: IdentitySources = {}): NodeIdentity {
-  const clusterNames = new Map<string, string>();
-  for (const { name, addresses } of sources.clusterNodes ?? []) {
-    for (const address of addresses) clusterNames.set(address, name);
-  }
+  const cluster = nameAddresses(sources.clusterNodes ?? []);
+  const clusterNames = cluster.names;
   const staticNames = new Map(Object.entries(sources.staticNames ?? {}));
-  const conflicts = [...staticNames].flatMap(([address, staticName]) => {
-    const clusterName = clusterNames.get(address);
-    return clusterName === undefined || clusterName === staticName
-      ? []
-      : [{ address, staticName, clusterName }];
-  });
+  const nodeNames = new Set((sources.clusterNodes ?? []).map(({ name }) => name));
+  const conflicts = [
+    ...[...staticNames].flatMap(([address, staticName]) =>
+      compare({ address, staticName }, clusterNames.get(address), nodeNames),
+    ),
+    ...cluster.shared,
+  ];
   return {
     conflicts,
     resolve(labels) {
@@ -57,6 +69,44 @@ export function createNodeIdentity(sources: IdentitySources = {}): NodeIdentity 
       return staticNames.get(address) ?? clusterNames.get(address) ?? address;
     },
   };
+}
+
+function compare(
+  entry: { readonly address: string; readonly staticName: string },
+  clusterName: string | undefined,
+  nodeNames: ReadonlySet<string>,
+): IdentityConflict[] {
+  if (clusterName !== undefined) {
+    return clusterName === entry.staticName ? [] : [{ kind: 'differs', ...entry, clusterName }];
+  }
+  const isUnknown = nodeNames.size > 0 && !nodeNames.has(entry.staticName);
+  return isUnknown ? [{ kind: 'no-such-node', ...entry }] : [];
+}
+
+function nameAddresses(nodes: readonly NodeAddresses[]): {
+  readonly names: Map<string, string>;
+  readonly shared: readonly IdentityConflict[];
+} {
+  const claims = new Map<string, string[]>();
+  // The newest last: the last claim of an address is the one that counts.
+  const byAge = nodes.toSorted((a, b) => (a.createdAtMs ?? 0) - (b.createdAtMs ?? 0));
+  for (const { name, addresses } of byAge) {
+    for (const address of new Set(addresses)) claims.set(address, [...(claims.get(address) ?? []), name]);
+  }
+  const names = new Map([...claims].map(([address, claimants]) => [address, claimants.at(-1) ?? '']));
+  const shared = [...claims].flatMap(([address, claimants]): IdentityConflict[] =>
+    claimants.length < 2
+      ? []
+      : [
+          {
+            kind: 'shared',
+            address,
+            clusterName: claimants.at(-1) ?? '',
+            others: claimants.slice(0, -1),
+          },
+        ],
+  );
+  return { names, shared };
 }
 
 /** `10.0.0.1:9100` -> `10.0.0.1`, `[fd00::1]:9100` -> `fd00::1`, a bare IPv6 address stays. */
