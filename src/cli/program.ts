@@ -11,6 +11,7 @@ import { modelsCommand } from './commands/models.ts';
 import { serveCommand } from './commands/serve.ts';
 import { tuneCommand } from './commands/tune.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { baselineCommand } from './commands/baseline.ts';
 import { workloadsCommand } from './commands/workloads.ts';
 import { versionCommand } from './commands/version.ts';
 
@@ -53,6 +54,7 @@ function commands(program: Command): unknown[] {
     collectCommand(),
     qualityCommand(),
     featuresCommand(),
+    baselineCommand(),
     workloadsCommand(),
     doctorCommand(),
     versionCommand(),

@@ -8,7 +8,15 @@ import type { ReportColumn } from './table.ts';
 
 /** Upper bounds of the colours but the last, as ratios of capacity. */
 const LEVELS = [0.2, 0.4, 0.6, 0.8, 0.95] as const;
-const LEVEL_LABELS = ['under 20 %', '20 to 40 %', '40 to 60 %', '60 to 80 %', '80 to 95 %', 'over 95 %'];
+/** Words for the colours `heat0` to `heat5`. */
+export const LEVEL_LABELS = [
+  'under 20 %',
+  '20 to 40 %',
+  '40 to 60 %',
+  '60 to 80 %',
+  '80 to 95 %',
+  'over 95 %',
+];
 const MAP_WIDTH = 552;
 const MAX_COLUMNS = 180;
 const HOUR_SECONDS = 3600;
@@ -68,7 +76,8 @@ function hottest(record: NodeLoadRecord, node: number, from: number, length: num
   return highest;
 }
 
-function levelOf(ratio: number): number {
+/** Number of the colour of a ratio of capacity. */
+export function levelOf(ratio: number): number {
   const level = LEVELS.findIndex((bound) => ratio < bound);
   return level < 0 ? LEVELS.length : level;
 }

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { ScoredNode } from '#domain';
 import type { ObjectiveParts, SimulationResult } from '#simulator';
 import type { ForecastResult, Improvement, PolicySummary, SimulateReport } from '#training';
+import { outlineOf } from '../../../test/harness/page-outline.ts';
 import { renderDemoReport } from './report.ts';
 import { renderSimulationReport } from './simulation-report.ts';
 import type { DemoReport } from './types.ts';
@@ -277,14 +278,3 @@ test('the outline of the page is as approved', async () => {
   if (process.env['MLSCHED_UPDATE_GOLDEN'] === '1') await writeFile(golden, outline);
   assert.equal(outline, await readFile(golden, 'utf8'));
 });
-
-/** Headings, captions, column headers and drawings in order, one a line. */
-function outlineOf(page: string): string {
-  const parts = page.matchAll(
-    /<(h1|h2|h3|figcaption|summary|th scope="col"|svg)[^>]*?(?: aria-label="([^"]*)")?>(.*?)(?=<\/(?:h1|h2|h3|figcaption|summary|th)>|<)/g,
-  );
-  return [...parts]
-    .map(([, name, label, words]) => `${name?.split(' ')[0]} ${label ?? words}`.trim())
-    .join('\n')
-    .concat('\n');
-}
