@@ -146,9 +146,9 @@ export function noStore(directory: string): MlschedError {
   });
 }
 
-/** A line of a journal is not ours. */
+/** A record of a journal is not ours. */
 export function badJournal(path: string, row: number, cause: unknown): MlschedError {
-  return new MlschedError('MLS_COLLECT_BAD_JOURNAL', `${path}: line ${row + 1} cannot be read`, {
+  return new MlschedError('MLS_COLLECT_BAD_JOURNAL', `${path}: record ${row + 1} cannot be read`, {
     kind: 'invalid-input',
     hint: 'Move the file away: facts of the present day are lost, those of earlier days stand in the Parquet files.',
     details: { file: path, row },

@@ -22,7 +22,7 @@ export { METRIC_CATALOGUE } from './metric-catalogue.ts';
 export type { Exporter, MetricDefinition } from './metric-catalogue.ts';
 export { createNodeIdentity } from './node-identity.ts';
 export type { IdentityConflict, IdentitySources, NodeAddresses, NodeIdentity } from './node-identity.ts';
-export { isStore } from './store/read-store.ts';
+export { isStore, withStoreFiles } from './store/read-store.ts';
 export { compactStore, describeStore, exportStore, queryStore } from './store/use-store.ts';
 export type { CompactReport, ExportReport, StoreStatus } from './store/use-store.ts';
 export type { DayBatch } from './store/day-batch.ts';

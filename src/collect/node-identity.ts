@@ -1,5 +1,5 @@
-/** Sources that do not agree on whose an address is. */
-export type IdentityConflict =
+/** How sources can disagree. */
+type Disagreement =
   /** The static map wins, since a person wrote it. */
   | {
       readonly kind: 'differs';
@@ -16,6 +16,24 @@ export type IdentityConflict =
       readonly clusterName: string;
       readonly others: readonly string[];
     };
+
+/** Sources that do not agree on whose an address is. */
+export type IdentityConflict = Disagreement & {
+  /** For people: what disagrees and what was believed. */
+  readonly sentence: string;
+};
+
+function describe(conflict: Disagreement): string {
+  const { address } = conflict;
+  if (conflict.kind === 'differs') {
+    return `${address} is ${conflict.staticName} in the node map and ${conflict.clusterName} in the cluster: the map is believed`;
+  }
+  if (conflict.kind === 'no-such-node') {
+    return `${address} is ${conflict.staticName} in the node map, and the cluster has no such node`;
+  }
+  const claimants = [conflict.clusterName, ...conflict.others].join(', ');
+  return `${address} is claimed by ${claimants}: the newest, ${conflict.clusterName}, is believed`;
+}
 
 /** A node as the API server lists it. */
 export interface NodeAddresses {
@@ -55,7 +73,7 @@ export function createNodeIdentity(sources: IdentitySources = {}): NodeIdentity 
       compare({ address, staticName }, clusterNames.get(address), nodeNames),
     ),
     ...cluster.shared,
-  ];
+  ].map((conflict): IdentityConflict => ({ ...conflict, sentence: describe(conflict) }));
   return {
     conflicts,
     resolve(labels) {
@@ -75,7 +93,7 @@ function compare(
   entry: { readonly address: string; readonly staticName: string },
   clusterName: string | undefined,
   nodeNames: ReadonlySet<string>,
-): IdentityConflict[] {
+): Disagreement[] {
   if (clusterName !== undefined) {
     return clusterName === entry.staticName ? [] : [{ kind: 'differs', ...entry, clusterName }];
   }
@@ -85,7 +103,7 @@ function compare(
 
 function nameAddresses(nodes: readonly NodeAddresses[]): {
   readonly names: Map<string, string>;
-  readonly shared: readonly IdentityConflict[];
+  readonly shared: readonly Disagreement[];
 } {
   const claims = new Map<string, string[]>();
   // The newest last: the last claim of an address is the one that counts.
@@ -94,7 +112,7 @@ function nameAddresses(nodes: readonly NodeAddresses[]): {
     for (const address of new Set(addresses)) claims.set(address, [...(claims.get(address) ?? []), name]);
   }
   const names = new Map([...claims].map(([address, claimants]) => [address, claimants.at(-1) ?? '']));
-  const shared = [...claims].flatMap(([address, claimants]): IdentityConflict[] =>
+  const shared = [...claims].flatMap(([address, claimants]): Disagreement[] =>
     claimants.length < 2
       ? []
       : [

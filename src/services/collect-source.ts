@@ -41,7 +41,8 @@ export async function openSource(options: CollectSourceOptions, nowMs: number): 
   return { reader, identity: createNodeIdentity({ staticNames, clusterNodes }) };
 }
 
-async function readNodeMap(path: string): Promise<Record<string, string>> {
+/** @throws MlschedError `MLS_SERVICES_NODE_MAP`. */
+export async function readNodeMap(path: string): Promise<Record<string, string>> {
   try {
     return NodeMap.parse(parse(await readFile(path, 'utf8')) ?? {});
   } catch (error) {

@@ -80,10 +80,7 @@ function checkNodes({ identity }: CollectSource, presence: readonly MetricPresen
   const strangers = new Set(presence.flatMap(({ nodes }) => nodes).filter((node) => !withCpu.has(node)));
   const found = `${withCpu.size} with CPU samples${listed(' also named: ', [...strangers])}`;
   const name = 'nodes';
-  const conflicts = identity.conflicts.map(
-    ({ address, staticName, clusterName }) =>
-      `${address} is ${staticName} in the node map, ${clusterName} in the cluster`,
-  );
+  const conflicts = identity.conflicts.map(({ sentence }) => sentence);
   if (withCpu.size === 0) {
     return { name, level: 'ERROR', found, advice: 'scrape node_exporter on every node' };
   }

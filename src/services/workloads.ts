@@ -1,16 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { followWorkloads } from '#collect';
+import type { IdentityConflict } from '#collect';
 import { systemClock } from '#kernel/clock';
 import type { Log } from '#kernel/log';
 import { createKubernetesClient, createLeaderElector, openClusterAccess } from '#platform/kubernetes';
 import type { KubernetesClient, OpenAccessOptions } from '#platform/kubernetes';
+import { readNodeMap } from './collect-source.ts';
 
 export interface FollowServiceOptions extends OpenAccessOptions {
   /** Folder of the store. */
   readonly directory: string;
   readonly signal: AbortSignal;
   readonly log: Log;
-  readonly staticNames?: Readonly<Record<string, string>>;
+  /** YAML file of addresses and node names. */
+  readonly nodeMapFile?: string;
   /** Several replicas: only the one that holds the Lease `mlsched-collector` writes. */
   readonly isElected: boolean;
 }
@@ -19,7 +22,7 @@ export interface FollowServiceOptions extends OpenAccessOptions {
 export interface FollowResult {
   readonly nodes: number;
   readonly openFacts: number;
-  readonly conflicts: readonly { readonly kind: string; readonly address: string }[];
+  readonly conflicts: readonly IdentityConflict[];
 }
 
 const LEASE = 'mlsched-collector';
@@ -46,9 +49,10 @@ export async function runWorkloadFollower(options: FollowServiceOptions): Promis
 
 async function follow(
   client: KubernetesClient,
-  { directory, log, staticNames = {} }: FollowServiceOptions,
+  { directory, log, nodeMapFile }: FollowServiceOptions,
   signal: AbortSignal,
 ): Promise<FollowResult> {
+  const staticNames = nodeMapFile === undefined ? {} : await readNodeMap(nodeMapFile);
   const follower = await followWorkloads({ client, directory, clock: systemClock, signal, log, staticNames });
   await follower.ended;
   return {

@@ -1,38 +1,31 @@
-import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
-import { resolve } from 'node:path';
+import { Command } from '@commander-js/extra-typings';
 import type { WorkloadFact } from '#collect';
-import type { PrometheusReader } from '#platform/prometheus';
+import { DAY_MS } from '#kernel/units';
 import { createCommand, wholeNumber } from '../options.ts';
 import { printFollow, printProfiles, printWorkloads } from '../printers/workloads.ts';
 import type { WorkloadSummary } from '../printers/workloads.ts';
+import { createPrometheusCommand, sourceOf, storeDirectory, urlOption } from '../prometheus-options.ts';
 import { runCommand } from '../run-command.ts';
 
-const DAY_MS = 86_400_000;
+const STORE_TEXT = 'folder of the store (default: history in the state directory)';
 
 export function workloadsCommand() {
   return new Command('workloads')
     .description('What the pods of the cluster are, and what they really use.')
-    .addCommand(followCommand())
-    .addCommand(listCommand())
-    .addCommand(profileCommand());
-}
-
-/** Reads `ADDRESS=NODE`, as often as it is given. */
-function nodeName(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const at = text.lastIndexOf('=');
-  if (at < 1 || at === text.length - 1) throw new InvalidArgumentError('expected ADDRESS=NODE.');
-  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+    .addCommand(followCommand() as unknown as Command)
+    .addCommand(listCommand() as unknown as Command)
+    .addCommand(profileCommand() as unknown as Command);
 }
 
 function followCommand() {
   return createCommand('follow', 'Watch the API server and write what each pod is, beside the history.', [
-    'mlsched workloads follow --store DIR                     # until interrupted',
-    'mlsched workloads follow --store DIR --kubeconfig FILE --node-name 10.0.0.1=worker-1',
+    'mlsched workloads follow                          # until interrupted',
+    'mlsched workloads follow --kubeconfig FILE --node-map nodes.yaml',
   ])
-    .requiredOption('--store <directory>', 'store of the history')
+    .option('--store <directory>', STORE_TEXT)
     .option('--kubeconfig <file>', 'kubeconfig (default: KUBECONFIG, the service account, ~/.kube/config)')
     .option('--context <name>', 'context of the kubeconfig')
-    .option('--node-name <address=name>', 'name of a node by its address; may be repeated', nodeName)
+    .option('--node-map <file>', 'YAML file of addresses and node names: `10.0.0.1: worker-1`')
     .option('--leader-election', 'write only while this replica holds the Lease mlsched-collector', false)
     .option('--for <seconds>', 'stop after so long; 0 = never', wholeNumber(0), 0)
     .action((options) =>
@@ -43,12 +36,12 @@ function followCommand() {
             const { createLog } = await import('#kernel/log');
             const { runWorkloadFollower } = await import('#services/workloads');
             const result = await runWorkloadFollower({
-              directory: resolve(options.store),
+              directory: storeDirectory(options.store),
               signal: stopSignal(options.for),
               log: createLog({ service: 'collector' }),
-              staticNames: options.nodeName ?? {},
               isElected: options.leaderElection,
               ...(options.kubeconfig === undefined ? {} : { kubeconfig: options.kubeconfig }),
+              ...(options.nodeMap === undefined ? {} : { nodeMapFile: options.nodeMap }),
               ...(options.context === undefined ? {} : { context: options.context }),
             });
             return { status: 'ok' as const, data: result };
@@ -71,7 +64,7 @@ function listCommand() {
   return createCommand('list', 'List the workloads of a store with their pods and requests.', [
     'mlsched workloads list --store DIR',
   ])
-    .requiredOption('--store <directory>', 'store of the history')
+    .option('--store <directory>', STORE_TEXT)
     .option('--days <number>', 'how far back pods that ended count', wholeNumber(1), 1)
     .action((options) =>
       runCommand(
@@ -81,7 +74,7 @@ function listCommand() {
             const { readWorkloadFacts } = await import('#collect');
             const endMs = Date.now();
             const span = { startMs: endMs - options.days * DAY_MS, endMs };
-            const facts = await readWorkloadFacts(resolve(options.store), span);
+            const facts = await readWorkloadFacts(storeDirectory(options.store), span);
             return { status: 'ok' as const, data: { workloads: summarise(facts) } };
           },
           print: printWorkloads,
@@ -115,12 +108,16 @@ function summarise(facts: readonly WorkloadFact[]): WorkloadSummary[] {
 }
 
 function profileCommand() {
-  return createCommand('profile', 'Learn what the pods of each workload really use, from Prometheus.', [
-    'mlsched workloads profile --store DIR --prometheus http://prometheus:9090',
-    'mlsched workloads profile --store DIR --prometheus URL --days 14 -o json',
-  ])
-    .requiredOption('--store <directory>', 'store of the history, with the facts of `workloads follow`')
-    .requiredOption('--prometheus <url>', "address of the Prometheus that scrapes the kubelets' cAdvisor")
+  return createPrometheusCommand(
+    'profile',
+    'Learn what the pods of each workload really use, from Prometheus.',
+    [
+      'mlsched workloads profile --prometheus http://prometheus:9090',
+      'mlsched workloads profile --prometheus URL --days 14 -o json',
+    ],
+  )
+    .addOption(urlOption().makeOptionMandatory())
+    .option('--store <directory>', STORE_TEXT)
     .option('--days <number>', 'how far back', wholeNumber(1), 7)
     .action((options) =>
       runCommand(
@@ -128,11 +125,13 @@ function profileCommand() {
           name: 'workloads profile',
           async run(context) {
             const { buildWorkloadProfiles } = await import('#collect');
+            const { openSource } = await import('#services/collect-source');
             const { systemClock } = await import('#kernel/clock');
             const endMs = systemClock.nowMs();
+            const { reader } = await openSource(sourceOf(options.prometheus as string, options), endMs);
             const profiles = await buildWorkloadProfiles({
-              reader: await openPrometheus(options.prometheus, endMs),
-              directory: resolve(options.store),
+              reader,
+              directory: storeDirectory(options.store),
               clock: systemClock,
               startMs: endMs - options.days * DAY_MS,
               endMs,
@@ -145,10 +144,4 @@ function profileCommand() {
         options,
       ),
     );
-}
-
-async function openPrometheus(url: string, nowMs: number): Promise<PrometheusReader> {
-  const { openReader } = await import('#platform/prometheus');
-  const matchers = [{ name: '__name__', type: '=', value: 'up' } as const];
-  return openReader({ url }, { matchers, startMs: nowMs - 60_000, endMs: nowMs });
 }

@@ -17,10 +17,7 @@ export function printCollectHistory({
     fetched.daysFetched === 0
       ? 'nothing new: every day was there\n'
       : `fetched ${fetched.daysFetched} days, ${count(fetched.samplesFetched)} samples in ${formatDuration(seconds * SECOND_MS)} by ${way}\n`;
-  const warnings = conflicts.map(
-    ({ address, staticName, clusterName }) =>
-      `WARNING ${address} is ${staticName} in the node map and ${clusterName} in the cluster: the map is believed\n`,
-  );
+  const warnings = conflicts.map(({ sentence }) => `WARNING ${sentence}\n`);
   return [amount, printCollectStatus(store), warnings.join('')].filter((part) => part !== '').join('\n');
 }
 

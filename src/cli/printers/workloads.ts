@@ -21,11 +21,11 @@ export interface WorkloadSummary {
 interface FollowData {
   readonly nodes: number;
   readonly openFacts: number;
-  readonly conflicts: readonly { readonly kind: string; readonly address: string }[];
+  readonly conflicts: readonly { readonly sentence: string }[];
 }
 
 export function printFollow({ nodes, openFacts, conflicts }: FollowData): string {
-  const lines = conflicts.map(({ kind, address }) => `WARNING ${address}: ${kind.replaceAll('-', ' ')}\n`);
+  const lines = conflicts.map(({ sentence }) => `WARNING ${sentence}\n`);
   return `${lines.join('')}followed ${nodes} nodes; ${openFacts} pods are on them now\n`;
 }
 

@@ -2,10 +2,11 @@ import { join } from 'node:path';
 import type { Clock } from '#kernel/clock';
 import { noProgress } from '#kernel/progress';
 import type { Progress } from '#kernel/progress';
+import { HOUR_MS } from '#kernel/units';
 import type { PrometheusReader } from '#platform/prometheus';
 import { noFacts } from '../errors.ts';
+import { readPodUsage } from '../pod-usage.ts';
 import { readWorkloadFacts } from './fact-files.ts';
-import { readPodUsage } from './pod-usage.ts';
 import { createProfileBuilder } from './profile-builder.ts';
 import type { WorkloadProfiles } from './workload-profile.ts';
 import { writeWorkloadProfiles } from './workload-profile.ts';
@@ -23,6 +24,8 @@ export interface BuildProfilesOptions {
 }
 
 const DEFAULT_STEP_SECONDS = 30;
+/** A span is read in pieces, so that 10,000 pods take some 40 MB at once, however long it is. */
+const PIECE_MS = 2 * HOUR_MS;
 
 export function profilesPath(directory: string): string {
   return join(directory, 'workloads', 'profiles.json');
@@ -40,14 +43,12 @@ export async function buildWorkloadProfiles(options: BuildProfilesOptions): Prom
   const facts = await readWorkloadFacts(directory, { startMs, endMs });
   if (facts.length === 0) throw noFacts(directory);
   const builder = createProfileBuilder(facts, { startMs, endMs, stepSeconds });
-  const usage = readPodUsage({
-    reader,
-    startMs,
-    endMs,
-    stepSeconds,
-    onProgress: (ratio) => progress.report(Math.round(ratio * 100), 100, 'use of pods'),
-  });
-  for await (const pod of usage) builder.add(pod);
+  for (let fromMs = startMs; fromMs < endMs; fromMs += PIECE_MS) {
+    progress.report(fromMs - startMs, endMs - startMs, 'use of pods');
+    const piece = { startMs: fromMs, endMs: Math.min(endMs, fromMs + PIECE_MS), stepSeconds };
+    for (const pod of await readPodUsage(reader, piece)) builder.add(pod);
+  }
+  progress.report(1, 1, 'use of pods');
   const profiles = builder.finish(options.clock.nowMs());
   await writeWorkloadProfiles(profilesPath(directory), profiles);
   return profiles;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -7,6 +7,7 @@ import * as fc from 'fast-check';
 import type { ObservedNode, ObservedPod } from '#domain';
 import { createManualClock } from '#kernel/clock';
 import { DAY_MS, MINUTE_MS } from '#kernel/units';
+import { openRecordLog } from '#platform/files';
 import { readWorkloadFacts } from './fact-files.ts';
 import { createLiveNodeIdentity } from './live-identity.ts';
 import type { WorkloadFact } from './workload-fact.ts';
@@ -118,7 +119,7 @@ test('each day stands whole in its own file, and a span reads what held in it', 
   await facts.close();
 
   const names = readdirSync(join(directory, 'workloads')).sort();
-  assert.deepEqual(names, ['2026-03-01.parquet', '2026-03-02.parquet', 'journal.jsonl']);
+  assert.deepEqual(names, ['2026-03-01.parquet', '2026-03-02.parquet', 'journal.log', 'lock']);
   const all = await readWorkloadFacts(directory, EVER);
   assert.deepEqual(brief(all), [
     `long 250m -1000..${2 * DAY_MS + MINUTE_MS} deleted`,
@@ -133,13 +134,18 @@ test('each day stands whole in its own file, and a span reads what held in it', 
   );
 });
 
-test('a journal that is not ours is named with its line', async () => {
+test('a journal that is not ours is named with its record, and a second writer is refused', async () => {
   const directory = newFolder();
-  await (await openWorkloadFacts({ directory, clock: createManualClock(NOON) })).close();
-  writeFileSync(join(directory, 'workloads/journal.jsonl'), '{"t":"seen","atMs":1}\n{"t":"other"}\n');
-  await assert.rejects(openWorkloadFacts({ directory, clock: createManualClock(NOON) }), {
+  const clock = createManualClock(NOON);
+  const first = await openWorkloadFacts({ directory, clock });
+  await assert.rejects(openWorkloadFacts({ directory, clock }), { code: 'MLS_FILES_TAKEN' });
+  await first.close();
+  const log = await openRecordLog(join(directory, 'workloads/journal.log'));
+  await log.append([Buffer.from('{"t":"seen","atMs":1}'), Buffer.from('{"t":"other"}')]);
+  await log.close();
+  await assert.rejects(openWorkloadFacts({ directory, clock }), {
     code: 'MLS_COLLECT_BAD_JOURNAL',
-    message: /line 2/,
+    message: /record 2/,
   });
 });
 
@@ -184,10 +190,7 @@ test('killed at any moment, over any days: every fact that was flushed is there,
         await facts.flush(clock.nowMs());
         if (torn === undefined) continue;
         await facts.close();
-        appendFileSync(
-          join(directory, 'workloads/journal.jsonl'),
-          `{"t":"fact","${torn.replaceAll('\n', '')}`,
-        );
+        appendFileSync(join(directory, 'workloads/journal.log'), torn);
         facts = await openWorkloadFacts({ directory, clock });
         facts.apply(
           [...model].map(([held, { size, fromMs }]) =>

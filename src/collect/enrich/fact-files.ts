@@ -1,12 +1,7 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DAY_MS } from '#kernel/units';
-import {
-  describeParquet,
-  listFiles,
-  readParquetColumns,
-  readWholeLines,
-  writeParquet,
-} from '#platform/files';
+import { describeParquet, listFiles, readParquetColumns, readRecordLog, writeParquet } from '#platform/files';
 import type { ColumnData, TextColumn, WriteColumn } from '#platform/files';
 import { badJournal } from '../errors.ts';
 import { JournalLine, factKey } from './workload-fact.ts';
@@ -20,24 +15,28 @@ export interface ReplayedJournal {
 }
 
 export function journalPath(directory: string): string {
-  return join(directory, 'workloads', 'journal.jsonl');
+  return join(directory, 'workloads', 'journal.log');
 }
 
 function dayPath(directory: string, day: string): string {
   return join(directory, 'workloads', `${day}.parquet`);
 }
 
+const EMPTY = { records: [], state: 'whole' } as const;
+
 /**
  * Reads the journal of a store.
  *
- * @throws MlschedError `MLS_COLLECT_BAD_JOURNAL` naming the line.
+ * @throws MlschedError `MLS_COLLECT_BAD_JOURNAL` naming the record.
  */
 export async function replayJournal(directory: string): Promise<ReplayedJournal> {
   const facts = new Map<string, WorkloadFact>();
   const path = journalPath(directory);
   let lastMs: number | undefined;
-  for (const [row, text] of (await readWholeLines(path)).entries()) {
-    const line = parseLine(text, path, row);
+  const { records, state } = existsSync(path) ? await readRecordLog(path) : EMPTY;
+  if (state === 'damaged') throw badJournal(path, records.length, new Error('its checksum is wrong'));
+  for (const [row, record] of records.entries()) {
+    const line = parseLine(record.toString('utf8'), path, row);
     lastMs = Math.max(lastMs ?? 0, applyLine(line, facts));
   }
   return { facts, lastMs };

@@ -3,7 +3,7 @@ import { median } from '#kernel/stats';
 import { SECOND_MS } from '#kernel/units';
 import { lifeOf } from './lifetimes.ts';
 import type { Lifetime } from './lifetimes.ts';
-import type { PodUsage } from './pod-usage.ts';
+import type { PodUsage } from '../pod-usage.ts';
 import { RatioSketch } from './ratio-sketch.ts';
 import { workloadKey } from './workload-fact.ts';
 import type { WorkloadFact } from './workload-fact.ts';
@@ -58,7 +58,7 @@ export function createProfileBuilder(facts: readonly WorkloadFact[], span: Profi
       const name = `${usage.namespace}/${usage.pod}`;
       const ofPod = factsOfPod.get(name);
       if (ofPod === undefined) unknownPods.add(name);
-      for (const fact of ofPod ?? []) addUnderFact(workloads, usage, fact);
+      for (const fact of ofPod ?? []) addUnderFact(workloads, usage, fact, span.stepSeconds * SECOND_MS);
     },
     finish: (createdAtMs) =>
       assemble(workloads, lifetimesOf(facts, span.endMs), {
@@ -72,11 +72,16 @@ export function createProfileBuilder(facts: readonly WorkloadFact[], span: Profi
   };
 }
 
-function addUnderFact(workloads: Map<string, WorkloadSums>, usage: PodUsage, fact: WorkloadFact): void {
+function addUnderFact(
+  workloads: Map<string, WorkloadSums>,
+  usage: PodUsage,
+  fact: WorkloadFact,
+  stepMs: number,
+): void {
   const key = workloadKey(fact);
   const sums = workloads.get(key) ?? new WorkloadSums(fact.ownerKind);
   const ages = sums.pods.get(fact.podUid) ?? emptyAges();
-  const samples = samplesUnderFact(usage, fact);
+  const samples = samplesUnderFact(usage, fact, stepMs);
   for (const { cpuRatio, memoryRatio, middleMs } of samples) {
     sums.cpu.add(cpuRatio);
     sums.memory.add(memoryRatio);
@@ -99,19 +104,18 @@ interface UseSample {
 }
 
 /** The windows that lie wholly within a fact and hold something. */
-function samplesUnderFact(usage: PodUsage, fact: WorkloadFact): UseSample[] {
+function samplesUnderFact(usage: PodUsage, fact: WorkloadFact, stepMs: number): UseSample[] {
   const cpuRequest = fact.cpuRequestMillicores || DEFAULT_CPU_REQUEST_MILLICORES;
   const memoryRequest = fact.memoryRequestBytes || DEFAULT_MEMORY_REQUEST_BYTES;
-  const { startMs, stepMs } = usage;
   const toMs = fact.validToMs ?? Infinity;
-  const first = Math.max(0, Math.ceil((fact.validFromMs - startMs) / stepMs));
-  const end = Math.min(usage.cpuMillicores.length, Math.floor((toMs - startMs) / stepMs));
   const samples: UseSample[] = [];
-  for (let i = first; i < end; i++) {
+  for (let i = 0; i < usage.timesMs.length; i++) {
+    const endMs = usage.timesMs[i] as number;
+    if (endMs - stepMs < fact.validFromMs || endMs > toMs) continue;
     const cpuRatio = (usage.cpuMillicores[i] as number) / cpuRequest;
     const memoryRatio = (usage.memoryBytes[i] as number) / memoryRequest;
     if (Number.isNaN(cpuRatio) && Number.isNaN(memoryRatio)) continue;
-    samples.push({ middleMs: startMs + (i + 0.5) * stepMs, cpuRatio, memoryRatio });
+    samples.push({ middleMs: endMs - stepMs / 2, cpuRatio, memoryRatio });
   }
   return samples;
 }

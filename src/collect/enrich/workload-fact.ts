@@ -35,7 +35,7 @@ const Fact = z.object({
  */
 export type WorkloadFact = Readonly<z.infer<typeof Fact>>;
 
-/** One line of the journal. */
+/** One record of the journal. */
 export const JournalLine = z.discriminatedUnion('t', [
   z.object({ t: z.literal('fact'), fact: Fact }),
   z.object({

@@ -1,16 +1,17 @@
+import { dirname } from 'node:path';
 import type { ObservedPod } from '#domain';
 import type { Clock } from '#kernel/clock';
 import { DAY_MS, MINUTE_MS } from '#kernel/units';
-import { openAppendFile, writeFileAtomic } from '#platform/files';
-import type { AppendFile } from '#platform/files';
+import { acquireFolderLock, openRecordLog, replaceFile } from '#platform/files';
+import type { FolderLock, RecordLog } from '#platform/files';
 import type { WatchEvent } from '#platform/kubernetes';
-import { dayOf, startOfDay } from '../store.ts';
+import { dayOf, startOfDay } from '../store/manifest.ts';
 import { factsOfDay, journalPath, replayJournal, writeFactDay } from './fact-files.ts';
 import { factOf, isSameFact } from './workload-fact.ts';
 import type { FactEnd, JournalLine, WorkloadFact } from './workload-fact.ts';
 
 /**
- * Keeps what each pod was, from when to when, beside the history of a store: `workloads/journal.jsonl` of the present day
+ * Keeps what each pod was, from when to when, beside the history of a store: `workloads/journal.log` of the present day
  * and `workloads/DAY.parquet`, UTC, of those before. Facts are only ever added; an end completes its fact.
  */
 export interface WorkloadFacts {
@@ -42,17 +43,24 @@ export interface OpenFactsOptions {
 /**
  * Opens the facts of a store. What a crash left half-written is cut off; what was open stays open until `synced`.
  *
- * @throws MlschedError `MLS_COLLECT_BAD_JOURNAL`, `MLS_FILES_*`.
+ * @throws MlschedError `MLS_COLLECT_BAD_JOURNAL`, `MLS_FILES_TAKEN` when another process writes them, `MLS_FILES_*`.
  */
 export async function openWorkloadFacts({ directory, clock }: OpenFactsOptions): Promise<WorkloadFacts> {
-  const { facts, lastMs } = await replayJournal(directory);
-  const journal = await openAppendFile(journalPath(directory));
-  const open = [...facts.values()].filter(({ validToMs }) => validToMs === undefined);
-  return new Recorder({ directory, clock, journal, open, lastMs });
+  const lock = await acquireFolderLock(dirname(journalPath(directory)), 'facts on workloads');
+  try {
+    const { facts, lastMs } = await replayJournal(directory);
+    const journal = await openRecordLog(journalPath(directory));
+    const open = [...facts.values()].filter(({ validToMs }) => validToMs === undefined);
+    return new Recorder({ directory, clock, journal, lock, open, lastMs });
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
 }
 
 interface RecorderState extends OpenFactsOptions {
-  readonly journal: AppendFile;
+  readonly journal: RecordLog;
+  readonly lock: FolderLock;
   readonly open: readonly WorkloadFact[];
   readonly lastMs: number | undefined;
 }
@@ -60,7 +68,8 @@ interface RecorderState extends OpenFactsOptions {
 class Recorder implements WorkloadFacts {
   private readonly directory: string;
   private readonly clock: Clock;
-  private journal: AppendFile;
+  private journal: RecordLog;
+  private readonly lock: FolderLock;
   private readonly open = new Map<string, WorkloadFact>();
   /** Open facts of an earlier run that nobody has confirmed yet. */
   private readonly unconfirmed = new Set<string>();
@@ -69,10 +78,11 @@ class Recorder implements WorkloadFacts {
   private writtenMs = 0;
   private dayMs: number | undefined;
 
-  constructor({ directory, clock, journal, open, lastMs }: RecorderState) {
+  constructor({ directory, clock, journal, lock, open, lastMs }: RecorderState) {
     this.directory = directory;
     this.clock = clock;
     this.journal = journal;
+    this.lock = lock;
     this.lastMs = lastMs;
     this.dayMs = lastMs === undefined ? undefined : startOfDay(lastMs);
     for (const fact of open) {
@@ -108,7 +118,7 @@ class Recorder implements WorkloadFacts {
       this.writtenMs = heardAtMs;
     }
     const lines = this.pending;
-    await this.journal.append(lines.map((line) => JSON.stringify(line)));
+    if (lines.length > 0) await this.journal.append(lines.map(encode));
     this.pending = this.pending.slice(lines.length);
     this.lastMs = Math.max(this.lastMs ?? 0, heardAtMs ?? 0, nowMs);
     this.dayMs ??= startOfDay(nowMs);
@@ -117,6 +127,7 @@ class Recorder implements WorkloadFacts {
 
   async close(): Promise<void> {
     await this.journal.close();
+    await this.lock.release();
   }
 
   private take(pod: ObservedPod): void {
@@ -166,8 +177,16 @@ class Recorder implements WorkloadFacts {
     lines.push({ t: 'seen', atMs: this.clock.nowMs() });
     await this.journal.close();
     const path = journalPath(this.directory);
-    await writeFileAtomic(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-    this.journal = await openAppendFile(path);
+    await replaceFile(path, async (temporary) => {
+      const renewed = await openRecordLog(temporary);
+      await renewed.append(lines.map(encode));
+      await renewed.close();
+    });
+    this.journal = await openRecordLog(path);
     this.dayMs = todayMs;
   }
+}
+
+function encode(line: JournalLine): Buffer {
+  return Buffer.from(JSON.stringify(line));
 }

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { openHistoryStore } from '#collect';
 import type { RawLoadSeries } from '#domain';
 import { HOUR_MS, MINUTE_MS } from '#kernel/units';
-import { writeParquet } from '#platform/files';
 import { outlineOf } from '../../../test/harness/page-outline.ts';
 import { measureBaseline } from './measure.ts';
 import { readBaselineInput } from './read.ts';
@@ -34,20 +34,23 @@ function input(parts: Partial<BaselineInput> & Pick<BaselineInput, 'series'>): B
 const near = (actual: number | undefined, wanted: number): void =>
   assert.ok(Math.abs((actual ?? Number.NaN) - wanted) < 1e-6, `${actual} is not ${wanted}`);
 
-test('the numbers are those worked out by hand', () => {
-  const report = measureBaseline(
-    input({
-      series: [
-        series('a', [0.9, 0.96, 0.5, 0.5], [0.2, 0.2, 0.2, 0.2]),
-        series('b', [0.1, 0.4, 0.6, Number.NaN], [0.4, 0.4, 0.4, 0.4]),
-      ],
-    }),
-  );
-  const [a, b] = report.nodes;
+const TWO_NODES = [
+  series('a', [0.9, 0.96, 0.5, 0.5], [0.2, 0.2, 0.2, 0.2]),
+  series('b', [0.1, 0.4, 0.6, Number.NaN], [0.4, 0.4, 0.4, 0.4]),
+];
+
+test('the numbers of the nodes are those worked out by hand', () => {
+  const [a, b] = measureBaseline(input({ series: TWO_NODES })).nodes;
   assert.deepEqual([a?.node, b?.node], ['a', 'b'], 'the fullest first');
   assert.deepEqual([a?.cpu.minutesAbove80, a?.cpu.minutesAbove95, b?.cpu.minutesAbove80], [10, 5, 0]);
   near(a?.cpu.meanRatio, 0.715);
   near(b?.cpu.completenessRatio, 0.75);
+  near(a?.cpuP95ByHourRatio[0], 0.951);
+  assert.ok(Number.isNaN(a?.cpuP95ByHourRatio[1]), 'an hour without a sample is unknown');
+});
+
+test('the numbers of the cluster are those worked out by hand', () => {
+  const report = measureBaseline(input({ series: TWO_NODES }));
   near(report.cpu.meanRatio, (0.9 + 0.96 + 0.5 + 0.5 + 0.1 + 0.4 + 0.6) / 7);
   near(report.cpu.imbalanceRatio, (0.4 + 0.28 + 0.05) / 3);
   near(report.cpu.spreadMedianRatio, 0.56);
@@ -55,8 +58,6 @@ test('the numbers are those worked out by hand', () => {
   near(report.cpu.shareAbove80Ratio, 2 / 7);
   near(report.memory?.idleRatio, 0.7);
   near(report.memory?.imbalanceRatio, 0.1);
-  near(a?.cpuP95ByHourRatio[0], 0.951);
-  assert.ok(Number.isNaN(a?.cpuP95ByHourRatio[1]), 'an hour without a sample is unknown');
   assert.deepEqual([report.startMs, report.endMs], [START, START + 4 * STEP_MS]);
 });
 
@@ -179,18 +180,31 @@ test('a store is read with its requests and its scheduling', async () => {
   const number = (name: string, ...values: number[]) =>
     ({ name, type: 'double', values: Float64Array.from(values) }) as const;
   try {
-    await writeParquet(join(folder, 'nodes/2026-03-01.parquet'), [
-      { name: 'machine', type: 'text', values: { dictionary: ['w'], codes: Int32Array.of(0, 0) } },
+    const store = await openHistoryStore(folder, { source: 'prometheus', stepSeconds: 300 });
+    const nodes = [
+      { name: 'machine', type: 'text', values: { dictionary: ['w'], codes: Int32Array.of(0, 0) } } as const,
       time,
       number('cpu_usage_ratio', 0.5, 0.6),
       number('cpu_requested_cores', 2, Number.NaN),
       number('memory_requested_bytes', 1e9, 3e9),
-    ]);
-    await writeParquet(join(folder, 'cluster/2026-03-01.parquet'), [
+    ];
+    const cluster = [
       time,
       number('scheduling_attempts_per_second', 1, 1),
       number('scheduling_seconds_per_second', 0.01, 0.03),
-    ]);
+    ];
+    const record = {
+      coveredToMs: START + STEP_MS,
+      nodes: 1,
+      rows: 2,
+      samples: 2,
+      counterResets: 0,
+      duplicateSeries: 0,
+      absentColumns: [],
+      nodesWithoutCpu: [],
+    };
+    await store.appendLive([{ day: '2026-03-01', tables: { nodes, cluster }, record }]);
+    await store.close();
     const read = await readBaselineInput(folder);
     const extras = read.extras.get('w');
     assert.deepEqual([extras?.cpuRequestedCores, extras?.memoryRequestedBytes], [2, 2e9]);

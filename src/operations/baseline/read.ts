@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { profilesPath, readLoadSeries, readWorkloadProfiles } from '#collect';
+import { isStore, profilesPath, readLoadSeries, readWorkloadProfiles, withStoreFiles } from '#collect';
 import type { Progress } from '#kernel/progress';
 import { describeParquet, listFiles, readParquetColumns } from '#platform/files';
 import type { BaselineInput, NodeExtras, SchedulingSeries } from './types.ts';
@@ -20,21 +19,29 @@ const SCHEDULING = [
 ] as const;
 
 /**
- * Reads what a baseline needs: from a store (with `nodes/`) everything it has, from a plain folder of load data the load.
+ * Reads what a baseline needs: from a store everything it has, from a plain folder of load data the load.
  *
  * @throws MlschedError as `readLoadSeries`, `MLS_FILES_BAD_JSON` for broken profiles.
  */
 export async function readBaselineInput(directory: string, progress?: Progress): Promise<BaselineInput> {
-  const isStore = existsSync(join(directory, 'nodes'));
-  const nodesFolder = isStore ? join(directory, 'nodes') : directory;
   const options = progress === undefined ? {} : { progress };
-  const profiles = profilesPath(directory);
-  return {
-    series: await readLoadSeries(nodesFolder, options),
-    extras: await readExtras(nodesFolder),
-    scheduling: isStore ? await readScheduling(join(directory, 'cluster')) : undefined,
-    profiles: existsSync(profiles) ? await readWorkloadProfiles(profiles) : undefined,
-  };
+  const path = profilesPath(directory);
+  const series = await readLoadSeries(directory, options);
+  const profiles = existsSync(path) ? await readWorkloadProfiles(path) : undefined;
+  if (!(await isStore(directory))) {
+    return {
+      series,
+      extras: await readExtras(await listFiles(directory, '.parquet')),
+      scheduling: undefined,
+      profiles,
+    };
+  }
+  return withStoreFiles(directory, async ({ nodes, cluster }) => ({
+    series,
+    extras: await readExtras(nodes),
+    scheduling: await readScheduling(cluster),
+    profiles,
+  }));
 }
 
 interface Sum {
@@ -42,10 +49,10 @@ interface Sum {
   count: number;
 }
 
-async function readExtras(folder: string): Promise<Map<string, NodeExtras>> {
+async function readExtras(files: readonly string[]): Promise<Map<string, NodeExtras>> {
   const sums = new Map<string, Sum>();
   const machines = new Set<string>();
-  for (const path of await listFiles(folder, '.parquet')) {
+  for (const path of files) {
     const table = await describeParquet(path);
     const wanted = Object.keys(EXTRAS).filter((name) => table.columns.get(name)?.kind === 'number');
     if (wanted.length === 0) continue;
@@ -88,8 +95,7 @@ function addTo(sums: Map<string, Sum>, key: string, value: number): void {
   }
 }
 
-async function readScheduling(folder: string): Promise<SchedulingSeries | undefined> {
-  const files = existsSync(folder) ? await listFiles(folder, '.parquet') : [];
+async function readScheduling(files: readonly string[]): Promise<SchedulingSeries | undefined> {
   const parts = await Promise.all(files.map(readSchedulingDay));
   if (parts.length === 0) return undefined;
   const joined = (at: number): Float64Array =>

@@ -1,5 +1,3 @@
-export { openAppendFile, readWholeLines } from './append-file.ts';
-export type { AppendFile } from './append-file.ts';
 export { removeAbandoned, replaceFile, writeFileAtomic } from './atomic-write.ts';
 export { pathMissing } from './errors.ts';
 export { readJson, writeJson } from './json.ts';
