@@ -27,3 +27,15 @@ export {
 } from './pod.ts';
 export type { PodSpec, QosClass } from './pod.ts';
 export type { ObservedNode, ObservedOwner, ObservedPod, ObservedTaint } from './observed.ts';
+export {
+  bindPod,
+  createClusterState,
+  doubled,
+  findFeasible,
+  isFeasible,
+  pruneRecent,
+  unbindPod,
+} from './cluster/state.ts';
+export type { ClusterState } from './cluster/state.ts';
+export { growWorkloads, rebuildNodes, resetWorkload } from './cluster/change.ts';
+export { observeFinish, observeWorkloads, recordGap, recordScrape } from './cluster/load.ts';

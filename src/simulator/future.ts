@@ -1,4 +1,4 @@
-import type { ClusterState } from './cluster-state.ts';
+import type { ClusterState } from '#domain';
 import type { Demand } from './demand.ts';
 import type { PodTracker } from './pod-tracker.ts';
 import type { FutureKnowledge } from './types.ts';

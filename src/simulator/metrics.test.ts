@@ -4,10 +4,17 @@ import { test } from 'node:test';
 import { createRng } from '#kernel/rng';
 import { mean, standardDeviation } from '#kernel/stats';
 
-import { bindPod, createClusterState, pruneRecent, unbindPod } from './cluster-state.ts';
+import {
+  bindPod,
+  createClusterState,
+  observeFinish,
+  observeWorkloads,
+  pruneRecent,
+  recordScrape,
+  unbindPod,
+} from '#domain';
 import { createDepartures } from './departures.ts';
 import { createLatencyHistogram } from './latency.ts';
-import { observeFinish, observeWorkloads, recordScrape } from './metrics.ts';
 import { aCluster, aPod } from './test-fixtures.ts';
 
 const spec = {

@@ -1,5 +1,4 @@
-import { unbindPod } from './cluster-state.ts';
-import { observeFinish } from './metrics.ts';
+import { observeFinish, unbindPod } from '#domain';
 import type { World } from './world.ts';
 
 /** Until a pod that was killed for memory is queued again: doubles with each kill, as kubelet's back-off. */

@@ -1,4 +1,4 @@
-import { doubled } from './cluster-state.ts';
+import { doubled } from '#domain';
 
 /** What the simulator, and nobody else, knows of each pod and slot. */
 export interface PodTracker {

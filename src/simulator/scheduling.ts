@@ -1,6 +1,6 @@
+import { bindPod, findFeasible, isFeasible } from '#domain';
 import type { PodSpec } from '#domain';
 
-import { bindPod, findFeasible, isFeasible } from './cluster-state.ts';
 import { choiceInfeasible } from './errors.ts';
 import { reserveSlot } from './pod-tracker.ts';
 import type { PendingPod, World } from './world.ts';

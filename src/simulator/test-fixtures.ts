@@ -1,10 +1,8 @@
-import { qosOf } from '#domain';
-import type { NodeSpec, PodSpec } from '#domain';
+import { bindPod, createClusterState, qosOf } from '#domain';
+import type { ClusterState, NodeSpec, PodSpec } from '#domain';
 import { createRng } from '#kernel/rng';
 import { GIB } from '#kernel/units';
 
-import { bindPod, createClusterState } from './cluster-state.ts';
-import type { ClusterState } from './cluster-state.ts';
 import { parseScenario } from './scenario.ts';
 import type { Scenario } from './scenario.ts';
 import { CURVE_STEPS } from './traces.ts';

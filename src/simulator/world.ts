@@ -1,13 +1,12 @@
 import { createRng } from '#kernel/rng';
-import type { ModelArtefact, PodSpec } from '#domain';
+import { bindPod, createClusterState, observeWorkloads, pruneRecent, recordScrape } from '#domain';
+import type { ClusterState, ModelArtefact, PodSpec } from '#domain';
 import { MIB } from '#kernel/units';
 
 import { createAccounting } from './accounting.ts';
 import type { Accounting, StepSample } from './accounting.ts';
 import { createBurstSpread } from './burst-spread.ts';
 import type { BurstSpread } from './burst-spread.ts';
-import { bindPod, createClusterState, pruneRecent } from './cluster-state.ts';
-import type { ClusterState } from './cluster-state.ts';
 import { createDemand } from './demand.ts';
 import type { Demand } from './demand.ts';
 import { createDepartures } from './departures.ts';
@@ -16,7 +15,6 @@ import { createFutureBook } from './future.ts';
 import type { FutureBook } from './future.ts';
 import { createLatencyHistogram } from './latency.ts';
 import type { LatencyHistogram } from './latency.ts';
-import { observeWorkloads, recordScrape } from './metrics.ts';
 import { backgroundAt } from './nodes.ts';
 import type { SimulatedNode } from './nodes.ts';
 import { createPodTracker, reserveSlot } from './pod-tracker.ts';

@@ -1,29 +1,35 @@
-import type { LoadMoments, LoadRing } from '#domain';
-
-import type { ClusterState } from './cluster-state.ts';
+import type { LoadMoments, LoadRing } from '../cluster-view.ts';
+import { DEFAULT_CPU_REQUEST_MILLICORES, DEFAULT_MEMORY_REQUEST_BYTES } from '../pod.ts';
+import type { ClusterState } from './state.ts';
 
 const FIVE_MINUTES_SECONDS = 300;
 const WINDOW_15M_SECONDS = 900;
 const STEPS_PER_HOUR = 12;
 const STEPS_PER_DAY = 288;
 
+/** One scrape of all nodes; all shape `[nodes]`. */
+export interface ScrapedUsage {
+  /** Ratio of capacity; NaN for a node that did not answer. */
+  readonly cpu: Float64Array;
+  readonly memory: Float64Array;
+  /** When each value was measured; the moment of the scrape when absent. */
+  readonly scrapedAtMs?: Float64Array;
+}
+
 /**
  * Records one scrape of all nodes and renews every number derived from it.
  *
- * @param usage - Usage ratios of this scrape, shape `[nodes]`; NaN for a node that did not answer.
+ * @param usage - What this scrape brought.
  * @param step - How many scrapes there were, this one included.
  */
-export function recordScrape(
-  state: ClusterState,
-  usage: { readonly cpu: Float64Array; readonly memory: Float64Array },
-  step: number,
-): void {
+export function recordScrape(state: ClusterState, usage: ScrapedUsage, step: number): void {
   const { view } = state;
   const recent = view.recentHistory;
   pushRing(recent, view.nowMs);
   writeRing(recent, usage.cpu, usage.memory);
   for (let node = 0; node < view.nodeCount; node++) {
-    if (!Number.isNaN(usage.cpu[node])) view.metrics.scrapedAtMs[node] = view.nowMs;
+    const scrapedAtMs = usage.scrapedAtMs?.[node] ?? view.nowMs;
+    if (!Number.isNaN(usage.cpu[node])) view.metrics.scrapedAtMs[node] = scrapedAtMs;
   }
   renewShortMoments(view.metrics.cpu, recent, recent.cpuUsageRatio);
   renewShortMoments(view.metrics.memory, recent, recent.memoryUsageRatio);
@@ -32,6 +38,36 @@ export function recordScrape(
   writeRing(view.history, view.metrics.cpu.mean5mRatio, view.metrics.memory.mean5mRatio);
   renewLongMoments(view.metrics.cpu, view.history, view.history.cpuUsageRatio);
   renewLongMoments(view.metrics.memory, view.history, view.history.memoryUsageRatio);
+}
+
+/**
+ * Notes that scrapes were missed: their windows exist and are unknown.
+ *
+ * @param lastStep - Number of the last missed scrape.
+ * @param steps - How many were missed.
+ */
+export function recordGap(state: ClusterState, lastStep: number, steps: number): void {
+  const { view } = state;
+  const { recentHistory, history } = view;
+  const stepMs = recentHistory.stepSeconds * 1000;
+  const longSteps = FIVE_MINUTES_SECONDS / recentHistory.stepSeconds;
+  const windows = Math.min(steps, recentHistory.capacity);
+  for (let back = windows - 1; back >= 0; back--) {
+    pushRing(recentHistory, (lastStep - back) * stepMs);
+    clearHead(recentHistory, view.nodeCount);
+  }
+  const longWindows = Math.floor(lastStep / longSteps) - Math.floor((lastStep - steps) / longSteps);
+  for (let back = Math.min(longWindows, history.capacity) - 1; back >= 0; back--) {
+    pushRing(history, (Math.floor(lastStep / longSteps) - back) * FIVE_MINUTES_SECONDS * 1000);
+    clearHead(history, view.nodeCount);
+  }
+}
+
+function clearHead(ring: LoadRing, nodeCount: number): void {
+  for (let node = 0; node < nodeCount; node++) {
+    ring.cpuUsageRatio[node * ring.capacity + ring.head] = Number.NaN;
+    ring.memoryUsageRatio[node * ring.capacity + ring.head] = Number.NaN;
+  }
 }
 
 function pushRing(ring: ClusterState['view']['history'], nowMs: number): void {
@@ -128,8 +164,10 @@ export function observeWorkloads(state: ClusterState): void {
     const usage = pods.cpuUsageMillicores[slot] as number;
     if ((pods.node[slot] as number) < 0 || usage !== usage || pods.isDaemon[slot] === 1) continue;
     const owner = pods.ownerId[slot] as number;
-    const cpu = usage / (pods.cpuRequestMillicores[slot] as number);
-    const memory = (pods.memoryUsageBytes[slot] as number) / (pods.memoryRequestBytes[slot] as number);
+    const cpu = usage / (pods.cpuRequestMillicores[slot] || DEFAULT_CPU_REQUEST_MILLICORES);
+    const memory =
+      (pods.memoryUsageBytes[slot] as number) /
+      (pods.memoryRequestBytes[slot] || DEFAULT_MEMORY_REQUEST_BYTES);
     workloads.sampleCount[owner] = (workloads.sampleCount[owner] as number) + 1;
     sums.cpu[owner] = (sums.cpu[owner] as number) + cpu;
     sums.cpuSquares[owner] = (sums.cpuSquares[owner] as number) + cpu * cpu;

@@ -2,29 +2,30 @@ import type {
   ClusterView,
   LoadRing,
   NodeMetrics,
-  NodeSpec,
   NodeTable,
-  PodSpec,
   PodTable,
   WorkloadTable,
-} from '#domain';
-import { scoringCpuMillicores, scoringMemoryBytes } from '#domain';
+} from '../cluster-view.ts';
+import type { NodeSpec } from '../node.ts';
+import { scoringCpuMillicores, scoringMemoryBytes } from '../pod.ts';
+import type { PodSpec } from '../pod.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** A view that its owner may change, with what is needed to keep it up to date. */
 export interface ClusterState {
-  readonly view: Mutable<Omit<ClusterView, 'pods' | 'history' | 'recentHistory'>> & {
+  readonly view: Mutable<Omit<ClusterView, 'pods' | 'history' | 'recentHistory' | 'workloads'>> & {
     readonly pods: Mutable<PodTable>;
     readonly history: Mutable<LoadRing>;
     readonly recentHistory: Mutable<LoadRing>;
+    readonly workloads: Mutable<WorkloadTable>;
   };
   readonly freeSlots: number[];
   /** Position of each slot in `pods.recentSlots`, -1 when it has left the list. Shape `[slots]`. */
   recentPosition: Int32Array;
   /** Pods on each node that are not DaemonSet pods. */
-  readonly ordinaryPods: Int32Array;
-  readonly sums: WorkloadSums;
+  ordinaryPods: Int32Array;
+  readonly sums: Mutable<WorkloadSums>;
 }
 
 /** Running sums behind the workload table. */
@@ -73,7 +74,7 @@ export function createClusterState(
   };
 }
 
-function createNodeTable(specs: readonly NodeSpec[]): NodeTable {
+export function createNodeTable(specs: readonly NodeSpec[]): NodeTable {
   const zeros = (): Float64Array => new Float64Array(specs.length);
   const take = (pick: (spec: NodeSpec) => number): Float64Array => Float64Array.from(specs, pick);
   return {
@@ -94,7 +95,7 @@ function createNodeTable(specs: readonly NodeSpec[]): NodeTable {
   };
 }
 
-function createMetrics(count: number): NodeMetrics {
+export function createMetrics(count: number): NodeMetrics {
   const unknown = (): Float64Array => new Float64Array(count).fill(Number.NaN);
   const moments = () => ({
     latestRatio: unknown(),
