@@ -196,14 +196,23 @@ function addToNode(state: ClusterState, pod: PodSpec, node: number, sign: 1 | -1
   running[pod.ownerId] = (running[pod.ownerId] as number) + sign;
 }
 
-/** Binds a pod at `view.nowMs` and returns its slot. Room is the caller's business. */
-export function bindPod(state: ClusterState, pod: PodSpec, node: number): number {
+/**
+ * Binds a pod and returns its slot. Room is the caller's business.
+ *
+ * @param boundAtMs - When it was bound; a pod that has run for long takes no place among the recent ones.
+ */
+export function bindPod(
+  state: ClusterState,
+  pod: PodSpec,
+  node: number,
+  boundAtMs = state.view.nowMs,
+): number {
   const { pods } = state.view;
   const slot = state.freeSlots.pop() ?? pods.slotCount++;
   if (slot >= pods.node.length) growPodTable(state);
   pods.node[slot] = node;
   pods.ownerId[slot] = pod.ownerId;
-  pods.boundAtMs[slot] = state.view.nowMs;
+  pods.boundAtMs[slot] = boundAtMs;
   pods.cpuRequestMillicores[slot] = pod.cpuRequestMillicores;
   pods.memoryRequestBytes[slot] = pod.memoryRequestBytes;
   pods.cpuLimitMillicores[slot] = pod.cpuLimitMillicores;
@@ -211,10 +220,11 @@ export function bindPod(state: ClusterState, pod: PodSpec, node: number): number
   pods.isDaemon[slot] = pod.isDaemon ? 1 : 0;
   pods.cpuUsageMillicores[slot] = Number.NaN;
   pods.memoryUsageBytes[slot] = Number.NaN;
+  addToNode(state, pod, node, 1);
+  if (boundAtMs < state.view.nowMs - RECENT_MS) return slot;
   if (pods.recentCount === pods.recentSlots.length) pods.recentSlots = doubled(pods.recentSlots);
   state.recentPosition[slot] = pods.recentCount;
   pods.recentSlots[pods.recentCount++] = slot;
-  addToNode(state, pod, node, 1);
   return slot;
 }
 

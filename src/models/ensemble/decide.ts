@@ -85,6 +85,10 @@ export interface DecisionInput {
   readonly unknownReason: (part: ScorePart, node: number) => UnknownReason;
   readonly weights: ScoreWeights;
   readonly abstention: AbstentionLimit;
+  /** Filled with the totals when given, shape `[count]`. */
+  readonly totals?: Float64Array;
+  /** `top` records the chosen candidate and the runner-up alone. @defaultValue 'all' */
+  readonly detail?: 'all' | 'top';
 }
 
 /**
@@ -96,21 +100,26 @@ export interface DecisionInput {
 export function decide(input: DecisionInput): Decision {
   const { pod, count, candidates, parts, weights } = input;
   if (count === 0) return { kind: 'abstained', pod, reason: 'no-candidate' };
-  const totals = new Float64Array(count);
+  const totals = input.totals ?? new Float64Array(count);
   combineParts(parts, weights, count, totals);
   const ranking = rankTotals(totals, candidates, count);
   if (ranking.best < 0) return { kind: 'abstained', pod, reason: 'no-model' };
   if (isTooClose(totals, count, ranking.best, input.abstention))
     return { kind: 'abstained', pod, reason: 'margin-too-small' };
-  const scored = Array.from({ length: count }, (_, i) => scoredNode(input, totals, i));
+  const chosen = scoredNode(input, totals, ranking.best);
+  const runnerUp = ranking.runnerUp < 0 ? undefined : scoredNode(input, totals, ranking.runnerUp);
+  const recorded =
+    input.detail === 'top'
+      ? [chosen, ...(runnerUp === undefined ? [] : [runnerUp])]
+      : Array.from({ length: count }, (_, i) => scoredNode(input, totals, i));
   return {
     kind: 'scored',
     pod,
-    chosen: scored[ranking.best] as ScoredNode,
-    runnerUp: scored[ranking.runnerUp],
+    chosen,
+    runnerUp,
     margin: ranking.margin,
-    flips: ranking.runnerUp < 0 ? [] : findFlips(input, ranking),
-    candidates: scored,
+    flips: runnerUp === undefined ? [] : findFlips(input, ranking),
+    candidates: recorded,
   };
 }
 

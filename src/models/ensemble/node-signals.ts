@@ -10,10 +10,13 @@ import { forecastIndex, unknownSignals } from '#models/placement';
 import type { NodeSignals } from '#models/placement';
 import { MINUTE_MS, SECOND_MS } from '#kernel/units';
 
+/** What of a cluster the forecast and health models look at. */
+export type SignalView = Pick<ClusterView, 'nowMs' | 'nodeCount' | 'nodeNames' | 'metrics' | 'history'>;
+
 /** What the forecast and health models say, renewed once a tick. */
 export interface SignalSource {
   /** Renews the signals from the view; the result is owned by the source and valid until the next call. */
-  refresh(view: ClusterView): NodeSignals;
+  refresh(view: SignalView): NodeSignals;
 }
 
 /** Forecasts look 5 minutes ahead at least: renewing them more often changes little and costs as much. */
@@ -47,12 +50,18 @@ export function createSignalSource(artefacts: ReadonlyMap<string, ModelArtefact>
   );
 }
 
+/** Health slots beyond the nodes there are, so that a node that joins does not cost the others their past. */
+const SPARE_SLOTS = 8;
+
 class ModelSignals implements SignalSource {
   private readonly forecaster: LoadForecaster | undefined;
   private readonly anomalyModel: AnomalyModel | undefined;
   private signals: NodeSignals = unknownSignals(0);
+  private names: readonly string[] = [];
   private histories: NodeHistory[] = [];
   private monitor: HealthMonitor | undefined;
+  /** Slot of each node in the monitor: it stays while other nodes come and go. */
+  private slotOf = new Map<string, number>();
   private samples = new Float32Array(0);
   private forecastAtMs = Number.NEGATIVE_INFINITY;
   private healthAtMs = Number.NEGATIVE_INFINITY;
@@ -62,8 +71,8 @@ class ModelSignals implements SignalSource {
     this.anomalyModel = anomalyModel;
   }
 
-  refresh(view: ClusterView): NodeSignals {
-    if (this.histories.length !== view.nodeCount) this.start(view);
+  refresh(view: SignalView): NodeSignals {
+    if (view.nodeNames !== this.names) this.takeNodes(view);
     this.takeSamples(view);
     if (this.forecaster !== undefined && view.nowMs - this.forecastAtMs >= FORECAST_INTERVAL_MS) {
       this.forecastAtMs = view.nowMs;
@@ -73,28 +82,62 @@ class ModelSignals implements SignalSource {
     return this.signals;
   }
 
-  /** Other nodes than before: begins again with what the view remembers of them. */
-  private start(view: ClusterView): void {
-    this.signals = unknownSignals(view.nodeCount);
-    this.histories = view.nodeNames.map((name, node) => rememberedHistory(name, view.history, node));
-    this.monitor =
-      this.anomalyModel === undefined
-        ? undefined
-        : createHealthMonitor(this.anomalyModel, { nodeCount: view.nodeCount, metricNames: LOAD_TARGETS });
-    this.samples = new Float32Array(view.nodeCount * LOAD_TARGETS.length);
-    this.forecastAtMs = Number.NEGATIVE_INFINITY;
+  /** Other nodes than before: those that stay keep their past, a new one begins with what the view remembers. */
+  private takeNodes(view: SignalView): void {
+    const known = new Map(this.histories.map((history) => [history.machine, history]));
+    const isJoined = view.nodeNames.some((name) => !known.has(name));
+    const old = new Map(this.names.map((name, node) => [name, node]));
+    const signals = unknownSignals(view.nodeCount);
+    view.nodeNames.forEach((name, node) => copySignals(this.signals, old.get(name), signals, node));
+    this.signals = signals;
+    this.histories = view.nodeNames.map(
+      (name, node) => known.get(name) ?? rememberedHistory(name, view.history, node),
+    );
+    this.names = view.nodeNames;
+    this.takeSlots(view.nodeNames);
+    if (isJoined) this.forecastAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  private takeSlots(names: readonly string[]): void {
+    if (this.anomalyModel === undefined) return;
+    const present = new Set(names);
+    const free: number[] = [];
+    for (const [name, slot] of this.slotOf) {
+      if (present.has(name)) continue;
+      this.slotOf.delete(name);
+      this.monitor?.reset(slot);
+    }
+    const used = new Set(this.slotOf.values());
+    const capacity = this.monitor?.nodeCount ?? 0;
+    for (let slot = 0; slot < capacity; slot++) if (!used.has(slot)) free.push(slot);
+    const joining = names.filter((name) => !this.slotOf.has(name));
+    if (joining.length > free.length) this.openMonitor(names);
+    else joining.forEach((name, i) => this.slotOf.set(name, free[i] as number));
+  }
+
+  /** No slot is left: all begin again, with room to grow. */
+  private openMonitor(names: readonly string[]): void {
+    const nodeCount = names.length + Math.max(SPARE_SLOTS, names.length >> 3);
+    this.slotOf = new Map(names.map((name, slot) => [name, slot]));
+    this.monitor = createHealthMonitor(this.anomalyModel as AnomalyModel, {
+      nodeCount,
+      metricNames: LOAD_TARGETS,
+    });
+    this.samples = new Float32Array(nodeCount * LOAD_TARGETS.length).fill(Number.NaN);
     this.healthAtMs = Number.NEGATIVE_INFINITY;
   }
 
-  private takeSamples({ nowMs, metrics }: ClusterView): void {
+  private takeSamples({ nowMs, metrics }: SignalView): void {
+    this.samples.fill(Number.NaN);
     for (const [node, history] of this.histories.entries()) {
       const scrapedAtMs = metrics.scrapedAtMs[node] as number;
       const cpu = metrics.cpu.latestRatio[node] as number;
       const memory = metrics.memory.latestRatio[node] as number;
       if (scrapedAtMs > history.lastMs) pushValues(history, scrapedAtMs, cpu, memory);
-      const isFresh = nowMs - scrapedAtMs <= STALE_MS;
-      this.samples[node * LOAD_TARGETS.length] = isFresh ? cpu : Number.NaN;
-      this.samples[node * LOAD_TARGETS.length + 1] = isFresh ? memory : Number.NaN;
+      const slot = this.slotOf.get(history.machine);
+      if (slot === undefined || nowMs - scrapedAtMs > STALE_MS) continue;
+      this.samples[slot * LOAD_TARGETS.length] = cpu;
+      this.samples[slot * LOAD_TARGETS.length + 1] = memory;
     }
   }
 
@@ -115,14 +158,25 @@ class ModelSignals implements SignalSource {
   }
 
   /** The health model counts in steps of its own: it is fed at the step it was trained for. */
-  private judgeHealth(view: ClusterView): void {
+  private judgeHealth(view: SignalView): void {
     const { monitor, anomalyModel } = this;
     if (monitor === undefined || anomalyModel === undefined) return;
     if (view.nowMs - this.healthAtMs < anomalyModel.stepSeconds * SECOND_MS) return;
     this.healthAtMs = view.nowMs;
     monitor.update(this.samples);
-    this.signals.health.set(monitor.healthRatios);
+    for (const [node, name] of this.names.entries()) {
+      this.signals.health[node] = monitor.healthRatios[this.slotOf.get(name) as number] as number;
+    }
   }
+}
+
+/** Brings what is known of a node to its new row. */
+function copySignals(from: NodeSignals, old: number | undefined, to: NodeSignals, node: number): void {
+  if (old === undefined) return;
+  const [first, end] = [forecastIndex(old, 0, 0), forecastIndex(old + 1, 0, 0)];
+  to.cpuForecastRatio.set(from.cpuForecastRatio.subarray(first, end), forecastIndex(node, 0, 0));
+  to.memoryForecastRatio.set(from.memoryForecastRatio.subarray(first, end), forecastIndex(node, 0, 0));
+  to.health[node] = from.health[old] as number;
 }
 
 /** A history that starts with the 5-minute means that the view has kept of a node. */

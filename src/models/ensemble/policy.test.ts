@@ -12,6 +12,7 @@ import {
   forecastIndex,
   identityNormalisation,
   initialLearnerState,
+  openPlacementSession,
   savePlacementModel,
   unknownSignals,
 } from '#models/placement';
@@ -217,4 +218,45 @@ test('of more candidates than the limit those with the least expected load are s
     decision.candidates.map(({ node }) => node),
     [1, 2, 4, 5, 6, 7, 8, 9].map((node) => `node-${node}`),
   );
+});
+
+test('a rating agrees with the explanation, by either engine, and leaves the two best in its record', async () => {
+  const view = aClusterView({ nodes: NODES, cpuRatio: [0.3, 0.6, 0.2, 0.7] });
+  const artefact = placementModel();
+  const session = await openPlacementSession(artefact);
+  for (const engine of [{}, { session }]) {
+    const policy = createEnsemblePolicy({
+      name: 'mlsched',
+      context: { artefacts: new Map([['placement', artefact]]) },
+      signals: sourceOf(forecastsOf([0.3, 0.6, 0.2, 0.7])),
+      ...engine,
+    });
+    policy.prepare?.(view);
+    const rating = await policy.rate(aPod(), view, CANDIDATES, NODES);
+    const whole = policy.explain(aPod(), view, CANDIDATES, NODES);
+    assert.ok(rating.decision.kind === 'scored' && whole.kind === 'scored');
+    whole.candidates.forEach(({ total }, i) =>
+      assert.ok(Math.abs(total - (rating.totals[i] as number)) < 1e-6),
+    );
+    assert.equal(rating.decision.chosen.node, whole.chosen.node);
+    assert.equal(rating.decision.candidates.length, 2);
+    assert.ok(Math.abs(rating.decision.margin - whole.margin) < 1e-6);
+  }
+  await session.close();
+});
+
+test('a network that fails while it runs leaves its part unknown', async () => {
+  const view = aClusterView({ nodes: NODES });
+  const policy = createEnsemblePolicy({
+    name: 'mlsched',
+    context: { artefacts: new Map([['placement', placementModel()]]) },
+    signals: sourceOf(forecastsOf([0.3, 0.6, 0.2, 0.7])),
+    session: { score: () => Promise.reject(new Error('broken')), close: () => Promise.resolve() },
+  });
+  policy.prepare?.(view);
+  const { decision } = await policy.rate(aPod(), view, CANDIDATES, NODES);
+
+  assert.ok(decision.kind === 'scored');
+  assert.equal(decision.chosen.node, 'node-2');
+  assert.equal(decision.chosen.parts.placement.kind, 'unknown');
 });

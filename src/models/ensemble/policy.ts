@@ -1,6 +1,7 @@
 import { DEFAULT_SCORE_WEIGHTS } from '#domain';
 import type { ClusterView, Decision, PodSpec, ScorePart, ScoreWeights, UnknownReason } from '#domain';
 import {
+  ROW_COUNT,
   createFeatureEncoder,
   createOutlook,
   createPlacementScorer,
@@ -9,7 +10,13 @@ import {
   unknownSignals,
   usesForecast,
 } from '#models/placement';
-import type { FeatureEncoder, NodeSignals, Outlook, PlacementScorer } from '#models/placement';
+import type {
+  FeatureEncoder,
+  NodeSignals,
+  Outlook,
+  PlacementScorer,
+  PlacementSession,
+} from '#models/placement';
 import type { PlacementPolicy, PolicyContext } from '#simulator';
 
 import { BurstGuard, DEFAULT_BURST_GUARD } from './burst-guard.ts';
@@ -17,6 +24,8 @@ import type { BurstGuardConfig, Candidates } from './burst-guard.ts';
 import { combineParts, createPartTable, normaliseWeights } from './combine.ts';
 import type { PartTable } from './combine.ts';
 import { decide, isTooClose, rankTotals } from './decide.ts';
+import { readEvidence } from './evidence.ts';
+import type { NodeEvidence } from './evidence.ts';
 import { DEFAULT_FORECAST_RISK, scoreForecast } from './forecast-part.ts';
 import type { ForecastRiskConfig } from './forecast-part.ts';
 import { createSignalSource } from './node-signals.ts';
@@ -47,18 +56,38 @@ export const DEFAULT_ENSEMBLE_CONFIG: EnsembleConfig = {
   candidateLimit: 128,
 };
 
+type EncodeInput = Parameters<FeatureEncoder['encode']>[0];
+
 /** The decision path of the product, as a policy; `explain` tells the last decision again in full. */
 export interface EnsemblePolicy extends PlacementPolicy {
   /** Decides without any effect and returns the whole record: part scores, runner-up, margin, flips. */
   explain(pod: PodSpec, view: ClusterView, feasible: Int32Array, feasibleCount: number): Decision;
+  /**
+   * As `explain`, for a live service: the network runs in ONNX Runtime where a session is given, several ratings may
+   * be under way, and the record holds the two best candidates alone. A network that fails counts as unknown.
+   */
+  rate(pod: PodSpec, view: ClusterView, feasible: Int32Array, feasibleCount: number): Promise<Rating>;
+  /** What is known of a node for this pod, as of now. */
+  evidence(pod: PodSpec, view: ClusterView, node: number): NodeEvidence;
+}
+
+/** Totals of one decision, and its record; all of it belongs to the caller. */
+export interface Rating {
+  /** Node index of each scored candidate, shape `[count]`; the others were held back as worse than these. */
+  readonly candidates: Int32Array;
+  /** 0..1, NaN = unknown, shape `[count]`. */
+  readonly totals: Float64Array;
+  readonly decision: Decision;
 }
 
 export interface EnsembleOptions {
   readonly name: string;
   readonly context: Pick<PolicyContext, 'artefacts'>;
   readonly config?: EnsembleConfig;
-  /** Replaces the forecast and health models, for tests and ablations. */
+  /** Replaces the forecast and health models: for tests and ablations, or where another thread runs them. */
   readonly signals?: SignalSource;
+  /** Runs the placement network of `rate`; without it the evaluator in TypeScript does. */
+  readonly session?: PlacementSession;
 }
 
 /**
@@ -80,6 +109,7 @@ class Ensemble implements EnsemblePolicy {
   private readonly encoder: FeatureEncoder;
   private readonly scorer: PlacementScorer | undefined;
   private readonly source: SignalSource;
+  private readonly session: PlacementSession | undefined;
   private readonly placementError: number;
   private readonly showsForecast: boolean;
   private withoutForecast: NodeSignals = unknownSignals(0);
@@ -96,6 +126,7 @@ class Ensemble implements EnsemblePolicy {
     this.shortlist = new Shortlist(this.outlook, config.candidateLimit);
     this.guard = new BurstGuard(config.burst);
     this.encoder = createFeatureEncoder(this.outlook);
+    this.session = config.weights.placement === 0 ? undefined : options.session;
     const artefact = artefacts.get('placement');
     const model =
       artefact === undefined || config.weights.placement === 0 ? undefined : loadPlacementModel(artefact);
@@ -151,6 +182,39 @@ class Ensemble implements EnsemblePolicy {
     });
   }
 
+  async rate(pod: PodSpec, view: ClusterView, feasible: Int32Array, feasibleCount: number): Promise<Rating> {
+    const selected = this.selectCandidates(pod, view, feasible, feasibleCount);
+    const { count } = selected;
+    const candidates = selected.candidates.slice(0, count);
+    const parts = createPartTable(count);
+    const input = { view, pod, candidates, count, signals: this.signals };
+    const uncertainty = this.standardError(this.scoreForecast(input, parts));
+    this.scoreHealth(input, parts);
+    // From here on nothing of the view is read: it may change while the network runs.
+    const { nodeNames } = view;
+    const hasNoModel = this.signals.health.length === 0;
+    if (this.session === undefined) this.scorePlacement(input, parts);
+    else await this.runSession(this.session, input, parts);
+    const totals = new Float64Array(count).fill(Number.NaN);
+    const decision = decide({
+      pod: String(pod.uid),
+      nodeNames,
+      candidates,
+      count,
+      parts,
+      unknownReason: (part) => (part === 'placement' || hasNoModel ? 'no-model' : 'missing'),
+      weights: this.config.weights,
+      abstention: { sigmas: this.config.abstentionSigmas, uncertainty },
+      totals,
+      detail: 'top',
+    });
+    return { candidates, totals, decision };
+  }
+
+  evidence(pod: PodSpec, view: ClusterView, node: number): NodeEvidence {
+    return readEvidence({ view, pod, outlook: this.outlook, signals: this.signals }, node);
+  }
+
   /** The candidates that are scored: without those that took their share of a burst, and of many the likeliest. */
   private selectCandidates(
     pod: PodSpec,
@@ -171,27 +235,56 @@ class Ensemble implements EnsemblePolicy {
   /** Fills the part table; returns the standard error of a total. */
   private scoreParts(pod: PodSpec, view: ClusterView, candidates: Int32Array, count: number): number {
     this.reserve(count);
-    const { parts, config, signals, outlook } = this;
-    const input = { view, pod, candidates, count, signals };
-    const deviation =
-      config.weights.forecast === 0
-        ? Number.NaN
-        : scoreForecast({ ...input, outlook }, config.forecastRisk, parts.forecast);
-    this.scorePlacement(input);
-    for (let i = 0; i < count; i++) parts.health[i] = signals.health[candidates[i] as number] ?? Number.NaN;
+    const input = { view, pod, candidates, count, signals: this.signals };
+    const deviation = this.scoreForecast(input, this.parts);
+    this.scorePlacement(input, this.parts);
+    this.scoreHealth(input, this.parts);
     return this.standardError(deviation);
   }
 
-  private scorePlacement(input: Parameters<FeatureEncoder['encode']>[0]): void {
-    const { placement } = this.parts;
+  private scoreForecast(input: EncodeInput, parts: PartTable): number {
+    if (this.config.weights.forecast === 0) return Number.NaN;
+    return scoreForecast({ ...input, outlook: this.outlook }, this.config.forecastRisk, parts.forecast);
+  }
+
+  private scoreHealth({ candidates, count, signals }: EncodeInput, parts: PartTable): void {
+    for (let i = 0; i < count; i++) parts.health[i] = signals.health[candidates[i] as number] ?? Number.NaN;
+  }
+
+  private scorePlacement(input: EncodeInput, { placement }: PartTable): void {
     if (this.scorer === undefined) {
       placement.fill(Number.NaN);
       return;
     }
-    const signals = this.showsForecast ? input.signals : this.withoutForecast;
-    this.scorer.score(this.encoder.encode({ ...input, signals }), input.count, placement);
+    this.scorer.score(this.encode(input), input.count, placement);
     for (let i = 0; i < input.count; i++) placement[i] = -(placement[i] as number);
     relativeScores(placement, input.count, this.config.placementScale);
+  }
+
+  /** Q-values differ between candidates by their advantages alone, so both engines give the same scores. */
+  private async runSession(
+    session: PlacementSession,
+    input: EncodeInput,
+    { placement }: PartTable,
+  ): Promise<void> {
+    const { count } = input;
+    if (count === 0) return;
+    // A copy: the encoder's rows belong to the next decision, which may begin before the network has run.
+    const rows = this.encode(input).slice(0, count * ROW_COUNT);
+    try {
+      const values = await session.score(rows, count);
+      for (let i = 0; i < count; i++) placement[i] = -(values[i] as number);
+      relativeScores(placement, count, this.config.placementScale);
+    } catch {
+      placement.fill(Number.NaN);
+    }
+  }
+
+  private encode(input: EncodeInput): Float32Array {
+    return this.encoder.encode({
+      ...input,
+      signals: this.showsForecast ? input.signals : this.withoutForecast,
+    });
   }
 
   /** Errors of forecast and placement score, seen through the slope of their scores and weights. */

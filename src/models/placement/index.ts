@@ -15,7 +15,7 @@ export type { Outlook } from './outlook.ts';
 export { ReplayMemory } from './replay.ts';
 export type { Experience, ReplayConfig, ReplaySnapshot } from './replay.ts';
 export { createPlacementScorer, openPlacementSession } from './scorer.ts';
-export type { PlacementScorer } from './scorer.ts';
+export type { PlacementScorer, PlacementSession } from './scorer.ts';
 export { FORECAST_VALUES_PER_NODE, forecastIndex, horizonForSpan, unknownSignals } from './signals.ts';
 export type { NodeSignals } from './signals.ts';
 export { createTrainee } from './trainee.ts';
