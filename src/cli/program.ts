@@ -1,10 +1,15 @@
 import { Command } from '@commander-js/extra-typings';
 import { collectCommand } from './commands/collect.ts';
 import { qualityCommand } from './commands/quality.ts';
+import { rolloutCommand } from './commands/rollout.ts';
+import { serveCommand } from './commands/serve.ts';
+import { shadowCommand } from './commands/shadow.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { completionCommand } from './commands/completion.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
+import { explainCommand } from './commands/explain.ts';
 import { featuresCommand } from './commands/features.ts';
+import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { trainCommand } from './commands/train.ts';
 import { modelsCommand } from './commands/models.ts';
@@ -53,6 +58,10 @@ function commands(program: Command): unknown[] {
     serveCommand(),
     collectCommand(),
     qualityCommand(),
+    explainCommand(),
+    shadowCommand(),
+    rolloutCommand(),
+    configCommand(),
     featuresCommand(),
     baselineCommand(),
     workloadsCommand(),

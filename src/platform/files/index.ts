@@ -14,3 +14,5 @@ export type { RecordLog, RecordLogContent } from './record-log.ts';
 export { acquireFolderLock, folderLockHolder } from './folder-lock.ts';
 export type { FolderLock, LockHolder } from './folder-lock.ts';
 export { sha256, sha256File } from './sha256.ts';
+export { jsonLinesToParquet, readParquetDocuments } from './json-lines.ts';
+export type { ExtractedColumn } from './json-lines.ts';

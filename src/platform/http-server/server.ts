@@ -1,3 +1,4 @@
+import type { ServerOptions as HttpsOptions } from 'node:https';
 import { fastify } from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import { Histogram } from 'prom-client';
@@ -17,6 +18,8 @@ export interface HttpServerOptions {
   readonly registry: Registry;
   /** Larger bodies are refused with 413; default 4 MiB. */
   readonly bodyLimitBytes?: number;
+  /** Serves HTTPS alone; asks for a client certificate when it says so. */
+  readonly tls?: HttpsOptions;
   /** Why the service cannot do its work now, or undefined when it can; asked by `/readyz`. */
   readonly unreadyReason?: () => string | undefined;
   /** Body of an error where a protocol wants another one than ours. */
@@ -56,7 +59,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     logger: false,
     return503OnClosing: true,
     forceCloseConnections: 'idle',
-  });
+    ...(options.tls === undefined ? {} : { https: options.tls }),
+  }) as HttpServer;
   measure(app, options.registry);
   answerErrors(app, options.log, options.formatError ?? ourErrorBody);
   app.get('/livez', () => ({ status: 'live' }));
@@ -73,13 +77,18 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 }
 
 function measure(app: HttpServer, registry: Registry): void {
-  const duration = new Histogram({
-    name: 'mlsched_http_request_duration_seconds',
-    help: 'Time from the first byte of a request to the last of its answer, by route and status.',
-    labelNames: ['method', 'route', 'status'],
-    buckets: LATENCY_BUCKETS_SECONDS,
-    registers: [registry],
-  });
+  const name = 'mlsched_http_request_duration_seconds';
+  // Two servers of one service, such as one for probes, share the metric.
+  const known = registry.getSingleMetric(name) as Histogram | undefined;
+  const duration =
+    known ??
+    new Histogram({
+      name,
+      help: 'Time from the first byte of a request to the last of its answer, by route and status.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: LATENCY_BUCKETS_SECONDS,
+      registers: [registry],
+    });
   app.addHook('onResponse', (request, reply, done) => {
     // The pattern of the route, never the path: paths have no bound.
     const route = request.routeOptions.url ?? 'unknown';

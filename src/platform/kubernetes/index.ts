@@ -8,3 +8,5 @@ export type { WatchPodsOptions } from './resources.ts';
 export type { Watch, WatchEvent, WatchOptions, WatchStatus, WatchTuning } from './watch-types.ts';
 export { createLeaderElector } from './leader-elector.ts';
 export type { LeaderElector, LeaderElectorOptions, LeaderElectorTimings } from './leader-elector.ts';
+export { ownerOf } from './owner.ts';
+export { readPod } from './read-pod.ts';

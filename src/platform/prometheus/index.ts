@@ -9,3 +9,5 @@ export type {
   PrometheusSeries,
   SampleSelection,
 } from './types.ts';
+export { evaluateAt, evaluateOver } from './evaluate.ts';
+export type { EvaluatedValue, EvaluationSpan } from './evaluate.ts';
