@@ -13,7 +13,6 @@ import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { trainCommand } from './commands/train.ts';
 import { modelsCommand } from './commands/models.ts';
-import { serveCommand } from './commands/serve.ts';
 import { tuneCommand } from './commands/tune.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { baselineCommand } from './commands/baseline.ts';
