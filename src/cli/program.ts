@@ -10,6 +10,7 @@ import { evaluateCommand } from './commands/evaluate.ts';
 import { explainCommand } from './commands/explain.ts';
 import { featuresCommand } from './commands/features.ts';
 import { configCommand } from './commands/config.ts';
+import { incidentsCommand } from './commands/incidents.ts';
 import { demoCommand } from './commands/demo.ts';
 import { trainCommand } from './commands/train.ts';
 import { modelsCommand } from './commands/models.ts';
@@ -56,6 +57,7 @@ function commands(program: Command): unknown[] {
     modelsCommand(),
     serveCommand(),
     collectCommand(),
+    incidentsCommand(),
     qualityCommand(),
     explainCommand(),
     shadowCommand(),
