@@ -45,3 +45,5 @@ export { CHALLENGER, CHAMPION, promote, rollBack } from './promotion/promote.ts'
 export type { AliasMove } from './promotion/promote.ts';
 export { compareErrors } from './feature-verdict.ts';
 export type { FeatureSetComparison, FeatureSetVerdict, PairedErrors } from './feature-verdict.ts';
+export type { FaultOutcome, FaultTrial, KnownAnomalies } from './anomaly-fault-trial.ts';
+export { findRuns } from './anomaly-measures.ts';

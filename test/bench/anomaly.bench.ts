@@ -11,8 +11,8 @@ import { noProgress } from '#kernel/progress';
 import { createRng } from '#kernel/rng';
 import { median, quantile } from '#kernel/stats';
 import { createHealthMonitor, fitAnomalyModel } from '#models/anomaly';
-import { drawAnomalyCurve, evaluateAnomaly, runFaultTrial, trainAnomaly } from '#training';
-import type { AnomalyCurve, AnomalyReport, CurvePoint, FaultTrial } from '#training';
+import { drawAnomalyCurve, evaluateAnomaly, findRuns, runFaultTrial, trainAnomaly } from '#training';
+import type { AnomalyCurve, AnomalyReport, CurvePoint, FaultTrial, KnownAnomalies } from '#training';
 
 import { publishSection } from './publish.ts';
 import type { BenchTable } from './publish.ts';
@@ -85,9 +85,9 @@ function labelledNotes(ours: Measures, curve: AnomalyCurve): string[] {
 
 const PRECISION_BAR = 0.94;
 const READING = [
-  'The design was made on one seeded half. The least training strength that a threshold is a multiple of and the default threshold were set with the curves of both halves in view, after the first look at the other half had shown them to be unstable; so the other half is not wholly untouched, and machines outside this set are the fair judge.',
-  'Why not 0.94 at recall 0.5: labels are not all of one kind. Short spikes of one shape at the same minute of every day are events on machine 3-3, an hourly job of the same shape is none on most days of 2-2; what separates them is not in the data. How restless a machine is in training says too little about how restless it will be: the order of the machines is where most of the precision is lost.',
-  'Tried without gain: first differences as further metrics, longer confirmation, longer hold, weights by correlation, thresholds that rise with each alert, several windows at once, sloped forest splits, tail probabilities instead of magnitudes.',
+  'Which machines the design half is was drawn by a seed before the first experiment. Labels of the design half chose the form of the detector and the global figures in config.ts; the way in which the memory fades was chosen there out of six, and holds on the other half too. The least training strength that a threshold is a multiple of, and the default threshold, were set with the curves of both halves in view: machines outside this set are the fair judge. No label takes part in any fit or threshold of a machine.',
+  'Why recall 0.5 stays out of reach at precision 0.94: (1) labels are not all of one kind. Short spikes of one shape at the same minute of every day are events on machine 3-3; an hourly job of the same shape is none on most days of 2-2; disk spikes of one shape and size are both on 1-4. (2) A third of the missed events are one metric alone for three minutes (swap, resets, retransmits) whose like is mostly no event: alarms on metrics that training hardly ever saw move are right in one of two cases on the other half, in one of three on the design half. (3) With the best threshold for each machine chosen by its test labels, which no honest detector can do, this score reaches recall 0.47 at precision 0.96. (4) A supervised combination of 93 such measures (extremely randomised trees on the labels of six design machines, judged on the seventh) does worse than the score without labels: recall 0.06 at precision 0.94, so what separates events does not carry over from machine to machine.',
+  'Tried without gain over the present score, each judged on the design half first: contrast with 15- and 60-minute medians; ratios to the largest deviation of training and to the running record; counts of metrics beyond their training extremes within three minutes; full votes for metrics that are silent in training; evidence summed over 2 to 20 minutes; thresholds that rise with the alarms or peaks of the last day or three; longer holds (10 to 240 minutes); memories of 20 hours to 5 days and other fades; other vote curves, discounts, scales, forest sizes; means of up to eleven such variants; first differences; weights by correlation; sloped splits; tail probabilities.',
 ];
 
 async function measureLabelled(): Promise<void> {
@@ -173,37 +173,71 @@ function trialTable(set: string, trial: FaultTrial): BenchTable {
   };
 }
 
+/** Ratios of a trial; incidents of real anomalies that are no injected fault's count neither way. */
+function ratiosOf({ outcomes, incidents, rightIncidents, realIncidents }: FaultTrial) {
+  const injected = outcomes.reduce((sum, one) => sum + one.injected, 0);
+  return {
+    injected,
+    counted: incidents - realIncidents,
+    precision: rightIncidents / (incidents - realIncidents),
+    recall: outcomes.reduce((sum, one) => sum + one.detected, 0) / injected,
+  };
+}
+
 function trialNotes(set: string, trial: FaultTrial): string[] {
-  const precision = trial.rightIncidents / trial.incidents;
-  const injected = trial.outcomes.reduce((sum, one) => sum + one.injected, 0);
-  const recall = trial.outcomes.reduce((sum, one) => sum + one.detected, 0) / injected;
+  const { precision, recall, injected, counted } = ratiosOf(trial);
   const delay = trial.hardDelaySamplesMedian ?? Number.NaN;
+  const strict = trial.rightIncidents / trial.incidents;
+  const real =
+    trial.realIncidents === 0
+      ? ''
+      : `; without ${trial.realIncidents} incidents of real labelled anomalies, with them counted as false ${strict.toFixed(3)}`;
   return [
-    `${set}, ${verdict(precision >= 0.94)}: precision ${precision.toFixed(3)} of ${trial.incidents} incidents, bar 0.94`,
+    `${set}, ${verdict(precision >= 0.94)}: precision ${precision.toFixed(3)} of ${counted} incidents, bar 0.94${real}`,
     `${set}, ${verdict(recall >= 0.9)}: recall ${recall.toFixed(3)} of ${injected} faults, bar 0.9`,
     `${set}, ${verdict(delay <= 2)}: median delay of hard faults ${delay} samples, bar 2`,
   ];
+}
+
+function seedLine(set: string, seed: number, trial: FaultTrial): string {
+  const { precision, recall } = ratiosOf(trial);
+  return `${set}, seed ${seed} (other faults at other times): precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)}`;
+}
+
+/** Labelled events of the machines whose load is `smd-nodes`: their test span follows their training span there. */
+async function knownAnomalies(): Promise<KnownAnomalies> {
+  const machines = await readAnomalyMachines(join(dataRoot(), 'smd'));
+  return new Map(
+    machines.map(({ machine, trainSteps, testLabels }) => [
+      machine,
+      findRuns(testLabels).map(({ start, end }) => ({ start: start + trainSteps, end: end + trainSteps })),
+    ]),
+  );
 }
 
 async function measureFaults(): Promise<void> {
   const tables: BenchTable[] = [];
   const notes: string[] = [];
   for (const set of ['bitbrains-rnd-hosts', 'pools-30s', 'smd-nodes']) {
-    const trial = runFaultTrial(await readLoadSeries(join(dataRoot(), set)), SEED);
+    const series = await readLoadSeries(join(dataRoot(), set));
+    const known = set === 'smd-nodes' ? await knownAnomalies() : undefined;
+    const trial = runFaultTrial(series, SEED, known);
     tables.push(trialTable(set, trial));
     notes.push(...trialNotes(set, trial));
+    for (const seed of OTHER_SEEDS) notes.push(seedLine(set, seed, runFaultTrial(series, seed, known)));
   }
   publishSection({
     id: '51-anomaly-faults',
     title: 'Injected faults',
     command: COMMAND,
     method:
-      'Real CPU and memory of each machine, eight further metrics constructed from them with noise (src/training/anomaly-faults.ts). A shared model learns from the first half of every machine; each machine gets one fault of each kind in its second half. An incident is right when it opens during a fault or in the 15 minutes after it.',
+      'Real CPU and memory of each machine, eight further metrics constructed from them with noise (src/training/anomaly-faults.ts). A shared model learns from the first half of every machine; each machine gets one fault of each kind in its second half. The monitor follows each machine from its first sample on, as one in service does. An incident is right when it opens during a fault or in the 15 minutes after it.',
     tables,
     notes: [
       ...notes,
       'The companion metrics and the faults are constructions: these figures show that each kind is seen, not how a real fleet behaves.',
-      'smd-nodes holds real labelled anomalies and a memory metric scaled so that 1 is its own maximum; incidents by them count as false here.',
+      'smd-nodes holds real labelled anomalies (the labels only count here) and a memory metric scaled so that 1 is its own maximum, which makes ordinary rises look like exhaustion.',
+      'How steep a rise must be for a fault (1.5 times the steepest known) was set while looking at these replays with seed 1; the other seeds are the check.',
     ],
   });
 }
@@ -224,7 +258,7 @@ async function measureQuiet(): Promise<void> {
     title: 'False incidents on ordinary load',
     command: COMMAND,
     method:
-      'CPU and memory of real machines without injected faults: a shared model of the first 70 % of every machine is replayed over the last 30 %. Every incident counts as false, whatever it was.',
+      'CPU and memory of real machines without injected faults: a shared model of the first 70 % of every machine is replayed from the first sample on and counted over the last 30 %. Every incident counts as false, whatever it was.',
     tables: [
       {
         caption: 'Incidents for each node and month, bar 1',
