@@ -1,4 +1,5 @@
 import { Command } from '@commander-js/extra-typings';
+import { serveHealthCommand } from './serve-health.ts';
 import { serveInferenceCommand } from './serve-inference.ts';
 import { serveSchedulerCommand } from './serve-scheduler.ts';
 
@@ -8,4 +9,5 @@ export function serveCommand() {
     .description('Run a service until it is told to stop.')
     .addCommand(serveInferenceCommand())
     .addCommand(serveSchedulerCommand());
+    .addCommand(serveHealthCommand());
 }

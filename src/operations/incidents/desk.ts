@@ -47,11 +47,18 @@ export interface IncidentDesk {
    * @throws MlschedError `MLS_OPERATIONS_INCIDENT_BOOK`; never because alerts cannot be delivered.
    */
   observe(timeMs: number, samples: Float32Array): Promise<IncidentEvent[]>;
+  /** Tells Alertmanager what is due; call it also when there are no news, so that alerts do not expire. */
+  flush(): Promise<void>;
   suppress(span: SuppressedSpan): void;
   lift(node: string, cause: KnownCause, atMs: number): void;
   open(): Incident[];
+  /** Takes its metrics out of the registry. */
+  close(): void;
 }
 
+const OPENED = 'mlsched_operations_incidents_opened_total';
+const FAILURES = 'mlsched_operations_alert_failures_total';
+const OPEN = 'mlsched_operations_incidents_open';
 /** An open incident is written down again when its evidence has grown by this. */
 const WORTH_WRITING = 1.5;
 
@@ -89,13 +96,13 @@ class Desk implements IncidentDesk {
     );
     for (const incident of this.#incidents.open()) this.#tell(incident);
     this.#opened = new Counter({
-      name: 'mlsched_operations_incidents_opened_total',
+      name: OPENED,
       help: 'Incidents of nodes that opened, by why nobody was called (empty: somebody was).',
       labelNames: ['suppressed_by'],
       registers: [registry],
     });
     this.#failures = new Counter({
-      name: 'mlsched_operations_alert_failures_total',
+      name: FAILURES,
       help: 'Rounds in which Alertmanager could not be told; alerts are kept and told later.',
       registers: [registry],
     });
@@ -118,7 +125,7 @@ class Desk implements IncidentDesk {
       if (event !== undefined) events.push(event);
     }
     for (const event of events) await this.#take(event);
-    await this.#flush();
+    await this.flush();
     return events.filter(({ kind }) => kind !== 'ongoing');
   }
 
@@ -143,7 +150,7 @@ class Desk implements IncidentDesk {
       this.#options.sender?.raise(alertOf(incident, this.#options.text));
   }
 
-  async #flush(): Promise<void> {
+  async flush(): Promise<void> {
     const { sender, log, clock } = this.#options;
     const result = await sender?.flush(clock.nowMs());
     if (result === undefined) return;
@@ -169,11 +176,15 @@ class Desk implements IncidentDesk {
   open(): Incident[] {
     return this.#incidents.open();
   }
+
+  close(): void {
+    for (const name of [OPENED, FAILURES, OPEN]) this.#options.registry.removeSingleMetric(name);
+  }
 }
 
 function openGauge(incidents: IncidentLog): Gauge {
   return new Gauge({
-    name: 'mlsched_operations_incidents_open',
+    name: OPEN,
     help: 'Incidents of nodes that are open now.',
     registers: [],
     collect() {
