@@ -5,7 +5,7 @@ import { SECOND_MS } from '#kernel/units';
 export const FEED_METRICS = ['cpu', 'memory'] as const;
 
 /** Rows of one span of the store, put on the grid of the health model. */
-export interface FeedSpan {
+interface FeedSpan {
   /** Ends of the windows, epoch milliseconds, ascending. */
   readonly timesMs: readonly number[];
   /** Shape `[nodes, metrics]` for each window; NaN = unknown. */
