@@ -16,6 +16,7 @@ import { createRng, type Rng } from '#kernel/rng';
 import { median } from '#kernel/stats';
 import { ROW_ROLES, type TrainingRows } from '#models/forecast';
 
+import type { RowSpool } from './forecast-spool.ts';
 import { splitSpan, type SpanBorders } from './forecast-split.ts';
 import { youngStretches } from './forecast-young.ts';
 
@@ -33,6 +34,14 @@ export interface CollectRowsOptions {
   /** Rows to aim at, over all machines; a seeded subsample is taken when there are more. */
   readonly rows: number;
   readonly seed: number;
+  /** Takes the features of rows that do not fit into memory; they are kept in memory when absent. */
+  readonly spool?: RowSpool;
+}
+
+/** Rows as they are collected, in memory. */
+interface CollectedRows extends FeatureRows {
+  readonly actuals: readonly Float32Array[];
+  readonly roles: Uint8Array;
 }
 
 /** Series that carry a resource. */
@@ -64,19 +73,20 @@ export function collectTrainingRows(options: CollectRowsOptions): TrainingRows |
   const keepShare = Math.min(1, options.rows / (perPhase * phases));
   const rng = createRng(options.seed).fork(`rows-${options.target}`);
   const writer = createFeatureWriter();
-  const parts: TrainingRows[] = [];
+  const parts: CollectedRows[] = [];
   for (let phase = 0; phase < phases; phase++) {
     const phaseMs = phase * MINUTE_MS;
     const shifted = phase === 0 ? grids : series.map((raw) => phasedSeries(raw, phaseMs));
     const peers = createPeerTable(shifted, options.target);
     for (const [i, raw] of series.entries()) {
       const grid = shifted[i] as LoadSeries;
-      const machine = { index: i, raw, grid, borders: borders[i] as SpanBorders, peers, phaseMs };
-      parts.push(machineRows(machine, { target: options.target, keepShare, rng, writer }));
-      if (phase === 0) parts.push(...youngRows(machine, { options, machines: series.length, rng, writer }));
+      const machine = { raw, grid, borders: borders[i] as SpanBorders, peers, phaseMs };
+      const found = [machineRows(machine, { target: options.target, keepShare, rng, writer })];
+      if (phase === 0) found.push(...youngRows(machine, { options, machines: series.length, rng, writer }));
+      for (const part of found) parts.push(spooled(part, options.spool));
     }
   }
-  return joinRows(parts);
+  return joinRows(parts, options.spool);
 }
 
 interface YoungSampling {
@@ -87,7 +97,7 @@ interface YoungSampling {
 }
 
 /** Rows as of a machine that was watched for an hour to two days: beside the others, a few of a hundred. */
-function youngRows(machine: MachinePhase, sampling: YoungSampling): TrainingRows[] {
+function youngRows(machine: MachinePhase, sampling: YoungSampling): CollectedRows[] {
   const { options, machines, rng, writer } = sampling;
   const { raw, grid, borders, peers } = machine;
   const stretches = Math.ceil((options.rows * YOUNG_SHARE) / machines / YOUNG_PER_STRETCH);
@@ -117,7 +127,6 @@ function phasesIn(series: readonly RawLoadSeries[]): number {
 }
 
 interface MachinePhase {
-  readonly index: number;
   readonly raw: RawLoadSeries;
   readonly grid: LoadSeries;
   readonly borders: SpanBorders;
@@ -132,7 +141,7 @@ interface RowSampling {
   readonly writer: FeatureWriter;
 }
 
-function machineRows(machine: MachinePhase, sampling: RowSampling): TrainingRows {
+function machineRows(machine: MachinePhase, sampling: RowSampling): CollectedRows {
   const { raw, grid, borders, peers, phaseMs } = machine;
   const { target } = sampling;
   const origins: number[] = [];
@@ -154,7 +163,7 @@ interface UnlabelledRows {
 }
 
 /** Adds the later means; those beyond the border of a row's own span stay unknown. */
-function labelRows({ index, grid, borders }: MachinePhase, unlabelled: UnlabelledRows): TrainingRows {
+function labelRows({ grid, borders }: MachinePhase, unlabelled: UnlabelledRows): CollectedRows {
   const { rows, originsMs, target } = unlabelled;
   const roles = Uint8Array.from(originsMs, (originMs) =>
     originMs < borders.calibrationStartMs ? ROW_ROLES.fit : ROW_ROLES.calibrate,
@@ -167,34 +176,36 @@ function labelRows({ index, grid, borders }: MachinePhase, unlabelled: Unlabelle
       return endMs < borderMs ? valueAt(grid, target, endMs) : Number.NaN;
     }),
   );
-  return { ...rows, actuals, roles, machines: new Int32Array(rows.rows).fill(index) };
+  return { ...rows, actuals, roles };
 }
 
-/** One matrix from the parts; the parts' memory is free for collection as soon as it is copied. */
-function joinRows(parts: TrainingRows[]): TrainingRows {
+/** One set from the parts; the parts' memory is free for collection as soon as it is copied. */
+function joinRows(parts: CollectedRows[], spool: RowSpool | undefined): TrainingRows {
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
+  const values = spool ?? new Float32Array(rows * FEATURE_COUNT);
   const joined = {
     rows,
-    values: new Float32Array(rows * FEATURE_COUNT),
+    values,
     anchors: new Float32Array(rows),
     deviations: new Float32Array(rows),
     actuals: HORIZON_MINUTES.map(() => new Float32Array(rows)),
     roles: new Uint8Array(rows),
-    machines: new Int32Array(rows),
   };
   let at = 0;
   for (const part of parts.splice(0)) {
-    copyScales(part, joined, at);
+    if (values instanceof Float32Array) values.set(part.values, at * FEATURE_COUNT);
+    joined.anchors.set(part.anchors, at);
+    joined.deviations.set(part.deviations, at);
     for (const [i, actual] of part.actuals.entries()) joined.actuals[i]?.set(actual, at);
     joined.roles.set(part.roles, at);
-    joined.machines.set(part.machines, at);
     at += part.rows;
   }
   return joined;
 }
 
-function copyScales(part: FeatureRows, into: FeatureRows, at: number): void {
-  into.values.set(part.values, at * FEATURE_COUNT);
-  into.anchors.set(part.anchors, at);
-  into.deviations.set(part.deviations, at);
+/** Moves the features of a part into the spool, when there is one. */
+function spooled(part: CollectedRows, spool: RowSpool | undefined): CollectedRows {
+  if (spool === undefined) return part;
+  spool.append(part.values);
+  return { ...part, values: new Float32Array(0) };
 }

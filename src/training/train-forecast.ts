@@ -22,6 +22,8 @@ export interface TrainForecastOptions {
   readonly continueFrom?: ModelArtefact;
   /** Only the last days of each machine are used; all when absent. */
   readonly lastDays?: number;
+  /** Rows a resource in place of the budget's; above 600,000 they are kept on disk. */
+  readonly rows?: number;
   /** The training is a run there: its parameters, what each model learned, and the results. */
   readonly tracker?: ExperimentTracker;
   /** Worker threads; the cores of the machine, at most 4, when absent. The result does not depend on it. */
@@ -78,7 +80,7 @@ async function fitAndMeasure(
   const trainer = createForecastTrainer(series, options.workers);
   try {
     const { artefact, fits, rows } = await trainer.train({
-      effort: FORECAST_EFFORTS[budget],
+      effort: { ...FORECAST_EFFORTS[budget], ...(options.rows === undefined ? {} : { rows: options.rows }) },
       seed,
       progress,
       ...(continueFrom === undefined ? {} : { continueFrom }),

@@ -1,13 +1,22 @@
+import { join } from 'node:path';
+
 import { HORIZON_MINUTES, LOAD_TARGETS, type HorizonMinutes, type LoadTarget } from '#domain';
 import { FEATURE_CATALOGUE, FEATURE_COUNT } from '#features';
 import { noProgress, type Progress } from '#kernel/progress';
-import { openXgboost, trainBooster, type Booster, type TrainingMatrix, type XgboostLibrary } from '#native';
+import {
+  openXgboost,
+  trainBooster,
+  type Booster,
+  type MatrixOptions,
+  type TrainingMatrix,
+  type XgboostLibrary,
+} from '#native';
 
 import { medianFiles, saveForecast, trainedMachines, type FittedHorizon } from './artefact.ts';
 import { calibrateHorizon } from './calibrate.ts';
 import { coverage, type CalibrationRows } from './conformal.ts';
 import { noTarget, tooFewRows } from './errors.ts';
-import { ALL_ROLES, scaleRows, type ScaledRows } from './scaling.ts';
+import { ALL_ROLES, scaleBatches, scaleRows, type ScaledRows } from './scaling.ts';
 import { DEFAULT_BOOSTING, ROW_ROLES, type FitEffort, type HorizonFit, type TrainingRows } from './types.ts';
 import type { ModelArtefact } from '#domain';
 
@@ -25,6 +34,8 @@ export interface FitForecastOptions {
    * that it does not know begins anew. Intervals are always fitted anew.
    */
   readonly continueFrom?: ModelArtefact;
+  /** Existing folder for the pages of a matrix that does not fit into memory; all is kept in memory when absent. */
+  readonly scratchDirectory?: string;
   /** @defaultValue 1 */
   readonly threads?: number;
   readonly progress?: Progress;
@@ -108,8 +119,8 @@ function fitHorizon(library: XgboostLibrary, task: HorizonTask): FittedHorizon {
   if (training.rows < FEWEST_ROWS || calibration.rows < FEWEST_ROWS / 4) {
     throw tooFewRows(target, horizonMinutes, training.rows + calibration.rows);
   }
-  const trainingMatrix = buildMatrix(library, training, task);
-  const calibrationMatrix = buildMatrix(library, calibration, task, trainingMatrix);
+  const trainingMatrix = buildMatrix(library, () => [training], task);
+  const calibrationMatrix = buildMatrix(library, () => [calibration], task, { reference: trainingMatrix });
   try {
     const probe = probeRounds(library, task, { trainingMatrix, calibrationMatrix });
     const medians = probe.booster.predict(calibration.values, calibration.rows).values;
@@ -141,19 +152,24 @@ function fitHorizon(library: XgboostLibrary, task: HorizonTask): FittedHorizon {
 
 function buildMatrix(
   library: XgboostLibrary,
-  rows: ScaledRows,
+  batches: () => Iterable<ScaledRows>,
   task: HorizonTask,
-  reference?: TrainingMatrix,
+  more: Pick<MatrixOptions, 'reference' | 'cachePrefix'> = {},
 ): TrainingMatrix {
   const { features } = task.options.effort;
-  if (features !== undefined) hideFeatures(rows, new Set(features));
+  const shown = features === undefined ? undefined : new Set(features);
   return library.createMatrix({
     columns: FEATURE_COUNT,
     featureNames: FEATURE_NAMES,
-    batches: [{ values: rows.values, labels: rows.labels, weights: rows.weights }],
+    *batches() {
+      for (const rows of batches()) {
+        if (shown !== undefined) hideFeatures(rows, shown);
+        yield { values: rows.values, labels: rows.labels, weights: rows.weights };
+      }
+    },
     maxBins: MAX_BINS,
     threads: task.options.threads ?? 1,
-    ...(reference === undefined ? {} : { reference }),
+    ...more,
   });
 }
 
@@ -214,8 +230,13 @@ function continuation(earlier: readonly Uint8Array[], member: number): { continu
 
 /** The final median models: all rows, as many rounds as the probe found. */
 function fitMedians(library: XgboostLibrary, task: HorizonTask, rounds: number): Uint8Array[] {
-  const rows = scaleRows(task.source, task.horizon, { roles: ALL_ROLES, limit: Number.POSITIVE_INFINITY });
-  const matrix = buildMatrix(library, rows, task);
+  const { scratchDirectory } = task.options;
+  const { batches } = scaleBatches(task.source, task.horizon, ALL_ROLES);
+  const cache =
+    scratchDirectory === undefined
+      ? {}
+      : { cachePrefix: join(scratchDirectory, `${task.target}-${task.horizonMinutes}m`) };
+  const matrix = buildMatrix(library, batches, task, cache);
   const earlier = earlierMedians(task);
   try {
     return Array.from({ length: task.options.effort.seeds }, (_, member) => {

@@ -59,7 +59,7 @@ function rhythmicSeries(seed: number, days: number): RawLoadSeries {
   };
 }
 
-function trainingRows(raw: RawLoadSeries): TrainingRows {
+function trainingRows(raw: RawLoadSeries): TrainingRows & PredictionRows {
   const grid = phasedSeries(raw, 0);
   const originsMs = Float64Array.from({ length: grid.length - 12 }, (_, i) => grid.startMs + i * STEP_MS);
   const rows = replayRows({ raw, target: 'cpu', originsMs }, createFeatureWriter());
@@ -68,7 +68,6 @@ function trainingRows(raw: RawLoadSeries): TrainingRows {
     actuals: HORIZON_MINUTES.map((minutes) =>
       Float32Array.from(originsMs, (originMs) => valueAt(grid, 'cpu', originMs + minutes * 60_000)),
     ),
-    machines: new Int32Array(rows.rows),
     roles: Uint8Array.from(originsMs, (_, i) => (i < rows.rows * 0.8 ? ROW_ROLES.fit : ROW_ROLES.calibrate)),
   };
 }

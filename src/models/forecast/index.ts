@@ -10,4 +10,11 @@ export { createForecastTracker, FALLBACKS } from './tracker.ts';
 export type { ForecastTracker, IssuedForecast, TrackedBand, TrackedKey } from './tracker.ts';
 export { ROW_ROLES } from './types.ts';
 export { DEFAULT_BOOSTING } from './types.ts';
-export type { FitEffort, ForecastBands, HorizonFit, PredictionRows, TrainingRows } from './types.ts';
+export type {
+  FitEffort,
+  ForecastBands,
+  HorizonFit,
+  PredictionRows,
+  RowStore,
+  TrainingRows,
+} from './types.ts';

@@ -14,14 +14,20 @@ export interface PredictionRows {
 /** What a training row is for. */
 export const ROW_ROLES = { fit: 0, calibrate: 1 } as const;
 
+/** Feature rows that do not fit into memory; the owner reads them from where they are. */
+export interface RowStore {
+  /** Writes the `FEATURE_COUNT` values of a row at `into[at]`; rows are asked for in rising order. */
+  copyRow(row: number, into: Float32Array, at: number): void;
+}
+
 /** Training rows of one resource. */
-export interface TrainingRows extends PredictionRows {
+export interface TrainingRows extends Omit<PredictionRows, 'values'> {
+  /** As in `PredictionRows`, or a store of the same rows. */
+  readonly values: Float32Array | RowStore;
   /** One array a horizon, in the order of `HORIZON_MINUTES`: the later 5-minute mean, NaN where unknown. */
   readonly actuals: readonly Float32Array[];
   /** A value of `ROW_ROLES` a row. Calibration rows come after the fit rows in time, or from other machines. */
   readonly roles: Uint8Array;
-  /** A number a row: rows of one machine share it. */
-  readonly machines: Int32Array;
 }
 
 /** Predictions of many rows at one horizon, each in 0..1 with `low <= median <= high`; NaN where abstained. */
