@@ -28,7 +28,10 @@ function series(seed: number): RawLoadSeries {
   return {
     machine: `m${seed}`,
     timesMs: Float64Array.from({ length }, (_, i) => 1_767_571_200_000 + i * 300_000),
-    cpuUsageRatio: Float32Array.from({ length }, (_, i) => 0.3 + (i % 12 < 3 ? 0.2 : 0) + 0.02 * rng.normal()),
+    cpuUsageRatio: Float32Array.from(
+      { length },
+      (_, i) => 0.3 + (i % 12 < 3 ? 0.2 : 0) + 0.02 * rng.normal(),
+    ),
     memoryUsageRatio: undefined,
   };
 }

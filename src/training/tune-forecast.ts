@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { readLoadSeries } from '#collect';
-import type { RawLoadSeries } from '#domain';
+import type { HorizonMinutes, LoadTarget, RawLoadSeries } from '#domain';
 import { noProgress, type Progress } from '#kernel/progress';
 import { DEFAULT_BOOSTING } from '#models/forecast';
 import type { ExperimentTracker } from '#registry';
@@ -24,6 +24,9 @@ export interface TuneForecastOptions {
   /** Trials at the same time, one thread each. */
   readonly parallel: number;
   readonly seed: number;
+  /** What a trial is judged on; all resources and horizons when absent. */
+  readonly targets?: readonly LoadTarget[];
+  readonly horizons?: readonly HorizonMinutes[];
   /** Every trial is a run there. */
   readonly tracker: ExperimentTracker;
   readonly progress?: Progress;
@@ -118,6 +121,8 @@ async function runTrial({ study, series, options }: Search): Promise<TunedTrial>
       effort: effortOf(parameters),
       seed: options.seed,
       workers: 1,
+      ...(options.targets === undefined ? {} : { targets: options.targets }),
+      ...(options.horizons === undefined ? {} : { horizons: options.horizons }),
       async onOrigin(origin, soFar) {
         await run.logMetrics({ origin_mase: origin.mase, mase: soFar }, Math.round(origin.endRatio * 100));
         return (await study.report(number, Math.round(origin.endRatio * 100), soFar)) ? 'stop' : 'continue';

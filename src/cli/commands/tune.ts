@@ -1,5 +1,7 @@
 import { join } from 'node:path';
-import { Command } from '@commander-js/extra-typings';
+import { Command, Option } from '@commander-js/extra-typings';
+import { HORIZON_MINUTES, LOAD_TARGETS } from '#domain';
+import type { HorizonMinutes, LoadTarget } from '#domain';
 import { createCommand, wholeNumber } from '../options.ts';
 import { dataDirectory, REPOSITORY_ROOT, stateDirectory } from '../locations.ts';
 import { printForecastTuning } from '../printers/tune-forecast.ts';
@@ -23,6 +25,12 @@ function forecastCommand() {
     .option('--data <directory>', 'folder of load Parquet files (default: smd-nodes in the data root)')
     .option('--trials <number>', 'trials in all, those of earlier runs included', wholeNumber(1), 30)
     .option('--parallel <number>', 'trials at the same time, one core each', wholeNumber(1), 1)
+    .addOption(new Option('--target <name>', 'judge trials on this resource alone').choices(LOAD_TARGETS))
+    .addOption(
+      new Option('--horizon <minutes>', 'judge trials at this horizon alone').choices(
+        HORIZON_MINUTES.map(String),
+      ),
+    )
     .option('--space <file>', 'what is searched (default: configs/tuning/forecast.yaml)')
     .action((options) =>
       runCommand(
@@ -43,6 +51,7 @@ function forecastCommand() {
               tracker: openRunTracker(home, context),
               trials,
               parallel,
+              ...judgedOn(options),
               seed,
               progress,
             });
@@ -53,4 +62,15 @@ function forecastCommand() {
         options,
       ),
     );
+}
+
+function judgedOn(options: {
+  readonly target?: LoadTarget | undefined;
+  readonly horizon?: string | undefined;
+}): { targets?: LoadTarget[]; horizons?: HorizonMinutes[] } {
+  const horizons = HORIZON_MINUTES.filter((minutes) => String(minutes) === options.horizon);
+  return {
+    ...(options.target === undefined ? {} : { targets: [options.target] }),
+    ...(horizons.length === 0 ? {} : { horizons }),
+  };
 }
