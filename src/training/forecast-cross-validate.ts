@@ -30,7 +30,7 @@ export interface CrossValidationOptions {
 }
 
 /** One origin: ours on each resource and horizon. */
-export interface OriginScore {
+interface OriginScore {
   readonly endRatio: number;
   readonly mase: number;
   readonly results: readonly ForecastResult[];

@@ -22,9 +22,9 @@ const askedSchema = z.object({ number: z.number(), parameters: z.record(z.string
 const reportedSchema = z.object({ prune: z.boolean() });
 
 /** A finished trial of a study. */
-export type PastTrial = z.output<typeof trialSchema>;
+type PastTrial = z.output<typeof trialSchema>;
 /** Parameters to try. */
-export type AskedTrial = z.output<typeof askedSchema>;
+type AskedTrial = z.output<typeof askedSchema>;
 
 /** An Optuna study in a child process: multivariate TPE with median pruning, kept in a journal file. */
 export interface OptunaStudy {

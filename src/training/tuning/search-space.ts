@@ -5,6 +5,7 @@ import { parseConfig } from '#kernel/config';
 
 import { searchSpaceInvalid } from './errors.ts';
 
+/** One number to choose, within bounds that are both included. */
 const parameterSchema = z
   .strictObject({
     name: z.string().min(1),
@@ -21,8 +22,6 @@ const spaceSchema = z.strictObject({
   parameters: z.array(parameterSchema).min(1),
 });
 
-/** One number to choose, within bounds that are both included. */
-export type SearchParameter = z.output<typeof parameterSchema>;
 /** What is searched, and what for. The file is shared with Katib. */
 export type SearchSpace = Readonly<z.output<typeof spaceSchema>>;
 
