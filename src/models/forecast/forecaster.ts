@@ -7,6 +7,7 @@ import {
   type UnknownReason,
 } from '#domain';
 import {
+  COARSE_STEP_MS,
   createFeatureWriter,
   FEATURE_COUNT,
   NO_PEERS,
@@ -14,6 +15,7 @@ import {
   type NodeHistory,
   type PeerLoad,
 } from '#features';
+import { HOUR_MS } from '#kernel/units';
 import type { LoadPredictorOptions, Predictor } from '#native';
 
 import { loadHorizons, trainedMachines, type HorizonModel } from './artefact.ts';
@@ -25,8 +27,8 @@ import { createPeers } from './live-peers.ts';
 import type { ForecastTracker } from './tracker.ts';
 import type { ForecastBands, PredictionRows } from './types.ts';
 
-/** A machine needs this much history before it is forecast, milliseconds: one hour. */
-const SHORTEST_HISTORY_MS = 3_600_000;
+/** A machine needs an hour of history; from the first to the last of its samples that is up to a window less. */
+const SHORTEST_HISTORY_MS = HOUR_MS - COARSE_STEP_MS;
 
 /** A loaded model. Frees its native memory when disposed. */
 export interface LoadForecaster extends Disposable {
