@@ -1,5 +1,5 @@
 export { loadPlacementModel, savePlacementModel, usesForecast } from './artefact.ts';
-export { DEFAULT_REWARD_CONFIG } from './counterfactual.ts';
+export { DEFAULT_REWARD_CONFIG, createCounterfactualCost } from './counterfactual.ts';
 export type { RewardConfig } from './counterfactual.ts';
 export { CONTEXT_COUNT, PLACEMENT_SCHEMA_VERSION, ROW_COUNT, createFeatureEncoder } from './features.ts';
 export type { FeatureEncoder } from './features.ts';

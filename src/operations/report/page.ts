@@ -3,7 +3,7 @@ import type { Markup } from './markup.ts';
 import { STYLE } from './style.ts';
 
 /** One part of a page, reached from the bar at its top. */
-export interface PageSection {
+interface PageSection {
   /** Anchor, kebab-case. */
   readonly id: string;
   readonly title: string;
