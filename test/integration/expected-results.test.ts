@@ -16,8 +16,11 @@ import { policyNames, simulate } from '#training';
 const ROOT = join(import.meta.dirname, '../..');
 const GOLDEN = join(ROOT, 'test/golden/expected-results.json');
 const SCENARIOS = ['hosts-24', 'burst-100'];
-/** Published rivals are exact arithmetic; our own policies go through native code whose last bits may differ. */
-const TOLERANCE_RATIO = { rival: 1e-9, own: 0.03 };
+/**
+ * Published rivals are exact arithmetic. Our own policy rests on three models that are renewed now and then, and one run
+ * is chaotic: it may move by this much before somebody has to look.
+ */
+const TOLERANCE_RATIO = { rival: 1e-9, own: 0.15 };
 /** Ablations, and the slow one of the two ceilings, are left to the bench. */
 const isChecked = (name: string): boolean => !name.startsWith('mlsched-') && name !== 'objective-oracle';
 
@@ -58,6 +61,10 @@ test('policies still reach the results that are kept, and a burst does not herd'
       found.push({ scenario, policy, objective, contributions, placements });
     }
     const ours = report.policies.find(({ policy }) => policy === 'mlsched');
+    assert.ok(
+      (report.versusRandom?.improvementRatio ?? 0) >= 0.34,
+      `hardly better than random on ${scenario}`,
+    );
     if (scenario === 'burst-100') assert.ok((ours?.burstPeakToMeanRatio ?? Infinity) <= 1.3);
   }
   found.sort((a, b) => `${a.scenario}/${a.policy}`.localeCompare(`${b.scenario}/${b.policy}`));
