@@ -14,7 +14,7 @@ import { compareResults, policyNames, simulate } from '#training';
 
 import { openPieces } from './pieces.ts';
 import {
-  ablationTable,
+  ablationTables,
   judgeBars,
   objectiveTable,
   partsTable,
@@ -153,7 +153,7 @@ function publish(measured: ReadonlyMap<Piece, Measured>, reports: readonly Measu
       objectiveTable(reports),
       verdictTable(reports),
       sensitivityTable(reports),
-      ablationTable(reports),
+      ...ablationTables(reports),
       ...reports.map(partsTable),
     ],
     notes: [

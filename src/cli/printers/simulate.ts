@@ -16,6 +16,13 @@ const COLUMNS: readonly Column<PolicySummary>[] = [
   { header: 'UNSCHEDULABLE', value: (row) => row.unschedulablePods, digits: 1 },
 ];
 
+/** Only scenarios with bursts have it. */
+const BURST_COLUMN: Column<PolicySummary> = {
+  header: 'BURST PEAK / MEAN',
+  value: (row) => row.burstPeakToMeanRatio,
+  digits: 2,
+};
+
 /** `[1.20, 3.40]`, or `-` when one seed gives no interval. */
 function formatInterval([low, high]: readonly [number, number], digits: number): string {
   return Number.isFinite(low) && Number.isFinite(high)
@@ -26,7 +33,9 @@ function formatInterval([low, high]: readonly [number, number], digits: number):
 /** Best policy first; means over the seeds. Lower is better in every column. */
 export function printSimulation(report: SimulateReport): string {
   const head = `scenario ${report.scenario}, demand ${formatPercent(report.demandRatio, 0)} of capacity, ${report.seeds.length} paired seeds, ${report.split} traces; lower is better\n\n`;
-  return `${head}${renderTable(COLUMNS, report.policies)}\n${describeVerdicts(report)}`;
+  const hasBursts = report.policies.some(({ burstPeakToMeanRatio }) => Number.isFinite(burstPeakToMeanRatio));
+  const columns = hasBursts ? [...COLUMNS, BURST_COLUMN] : COLUMNS;
+  return `${head}${renderTable(columns, report.policies)}\n${describeVerdicts(report)}`;
 }
 
 /** What the comparison shows, in sentences that also say when nothing is shown. */
