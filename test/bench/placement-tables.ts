@@ -84,13 +84,14 @@ export function sensitivityTable(reports: Reports): BenchTable {
   };
 }
 
-/** How much worse each ablation is than the whole; the whole is the subject of every comparison. */
-export function ablationTable(reports: Reports): BenchTable {
+/** How much worse each ablation is than the whole, which is the subject of every comparison; nothing before they ran. */
+export function ablationTables(reports: Reports): BenchTable[] {
   const full = reports.filter(({ policies }) => policies.some(({ policy }) => isAblation(policy)));
   const names = [...new Set(full.flatMap(({ policies }) => policies.map(({ policy }) => policy)))].filter(
     isAblation,
   );
-  return {
+  if (full.length === 0) return [];
+  const table: BenchTable = {
     caption:
       'Ablations: improvement of the whole mlsched over each (positive = the part left out was worth it)',
     columns: ['ablation', ...full.map(label)],
@@ -99,6 +100,7 @@ export function ablationTable(reports: Reports): BenchTable {
       ...full.map((report) => state(report.versusEach.find(({ rival }) => rival === name))),
     ]),
   };
+  return [table];
 }
 
 /** All parts of one run. */
