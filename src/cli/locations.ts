@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { MlschedError } from '#kernel/errors';
 import type { CommandContext } from './context.ts';
 
@@ -30,6 +30,26 @@ export function dataDirectory(option: string | undefined, kind: DataKind, contex
   if (!existsSync(directory)) throw dataMissing(directory, option !== undefined);
   if (option === undefined) context.note(`data: ${directory}`);
   return directory;
+}
+
+/**
+ * Makes sure, before the work begins, that a file can be written where its result shall go.
+ *
+ * @throws MlschedError `MLS_CLI_REPORT_PATH` for a folder, or a file in a folder that is missing or closed.
+ */
+export function requireWritable(file: string): void {
+  const path = resolve(file);
+  try {
+    accessSync(dirname(path), constants.W_OK);
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  } catch {
+    // Falls through: no such folder, or no right to write there.
+  }
+  throw new MlschedError('MLS_CLI_REPORT_PATH', `no file can be written at ${path}`, {
+    kind: 'invalid-input',
+    hint: 'Name a file in a folder that exists and that you may write to.',
+    details: { path },
+  });
 }
 
 function dataMissing(directory: string, wasGiven: boolean): MlschedError {

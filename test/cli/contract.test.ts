@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -43,6 +43,32 @@ test('a command that works answers one JSON document and exits with 0', async ()
     [1, 'features list', 'ok', null],
   );
   assert.ok((envelope.data as { count: number }).count >= 50);
+});
+
+test('a report that cannot be written is refused before anything is simulated; one that can holds the plots', async () => {
+  const refused = await runCli(['simulate', '--report', join(scratch, 'no/such/folder.html'), '-o', 'json']);
+  const scenario = join(scratch, 'short.yaml');
+  writeFileSync(
+    scenario,
+    JSON.stringify({
+      name: 'short',
+      description: 'Four hosts, one hour.',
+      nodeGroups: [{ count: 4, cpuMillicores: 16_000, memoryGib: 64 }],
+      bursts: [{ atMinutes: [10], pods: 8, lifetimeMinutes: 20 }],
+      measuredMinutes: 60,
+      warmUpMinutes: 60,
+      takeOverMinutes: 30,
+    }),
+  );
+  const report = join(scratch, 'short.html');
+  const words = ['--scenario', scenario, '--policies', 'random,stock', '--seeds', '2', '--report', report];
+  const done = await runCli(['simulate', '--data', join(ROOT, 'data/sample'), ...words]);
+
+  assert.equal(refused.exitCode, 1);
+  assert.equal(parseEnvelope(refused).error?.code, 'MLS_CLI_REPORT_PATH');
+  assert.equal(done.exitCode, 0, done.stderr);
+  assert.match(done.stdout, /BURST PEAK \/ MEAN/);
+  assert.match(readFileSync(report, 'utf8'), /<svg/);
 });
 
 const USAGE_ERRORS: readonly { name: string; args: readonly string[]; message: RegExp }[] = [

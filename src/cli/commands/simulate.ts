@@ -1,5 +1,5 @@
 import { createCommand, nameList, ratio, wholeNumber } from '../options.ts';
-import { dataDirectory, stateDirectory } from '../locations.ts';
+import { dataDirectory, requireWritable, stateDirectory } from '../locations.ts';
 import { printSimulation } from '../printers/simulate.ts';
 import type { SimulateReport } from '#training';
 import { runCommand } from '../run-command.ts';
@@ -30,6 +30,7 @@ export function simulateCommand() {
         {
           name: 'simulate',
           async run(context) {
+            if (options.report !== undefined) requireWritable(options.report);
             const [{ simulate }, { loadPolicyModels }] = await Promise.all([
               import('#training'),
               import('#services/models'),
