@@ -2,7 +2,7 @@
  * Every policy on every scenario, paired over seeds, on test traces, and the verdicts. Writes the section of
  * docs/reference/benchmarks.md from all pieces that are there, so that it can run in the background and be stopped:
  * each piece (scenario at a demand) is kept when it is done. `--only hosts-24@0.6,scale-1000@0.6` runs some pieces,
- * `--render` none; `--threads N` (default 1); `--data ROOT` or MLSCHED_DATA.
+ * `--render` none; `--remark TEXT` adds a line to the page; `--threads N` (default 1); `--data ROOT` or MLSCHED_DATA.
  */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -31,6 +31,7 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '1' },
     data: { type: 'string', default: process.env['MLSCHED_DATA'] ?? '' },
     render: { type: 'boolean', default: false },
+    remark: { type: 'string', multiple: true, default: [] },
   },
 });
 
@@ -162,6 +163,7 @@ function publish(measured: ReadonlyMap<Piece, Measured>, reports: readonly Measu
       'Burst pods: pods of a 100-pod burst on the node with most of them over the mean of the nodes with room; it counts pods, so a policy that levels load is above 1 on purpose (the peak oracle is far above). Burst load: CPU of the most loaded node over the mean, right after the burst.',
       'Decision times were taken on a machine shared with other work: read them against each other.',
       `Wall time ${minutes(({ wallSeconds }) => wallSeconds)} min on one thread at the lowest priority of a busy machine, ${minutes(({ cpuSeconds }) => cpuSeconds)} min CPU.`,
+      ...values.remark,
       ...(missing.length > 0 ? [`Not measured yet: ${missing.join(', ')}.`] : []),
     ],
   });
