@@ -37,6 +37,18 @@ fix: setup ## Write what check verifies
 bench: setup ## Measure every claim (BENCH="name ..." for some) and write docs/reference/benchmarks.md
 	@bash tools/bench.sh $(BENCH)
 
+.PHONY: plugin
+plugin: ## Build kube-scheduler with our plugin for the newest Kubernetes (K8S=1.32 for that minor version)
+	@scheduler-plugin/build.sh plugin$(if $(K8S),-$(K8S))
+
+.PHONY: soak
+soak: setup ## One hour of steady load on the decision service: leaks, stalls, lost pods (MINUTES=10 for less)
+	@$(NODE) test/bench/scheduler-soak.bench.ts --minutes $(or $(MINUTES),60)
+
+.PHONY: nightly
+nightly: setup ## What CI has no time for: the plugin for older Kubernetes, faults under load
+	@bash tools/test.sh test/nightly/*.test.ts
+
 .PHONY: clean
 clean: ## Remove everything that setup and runs created
 	rm -rf node_modules vendor .mlsched .venv coverage

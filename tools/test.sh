@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 export PATH="$PWD/node_modules/.bin:$PATH"
 
 if [ $# -eq 0 ]; then
-  mapfile -t files < <(find src test -name '*.test.ts' | sort)
+  mapfile -t files < <(find src test -name '*.test.ts' -not -path 'test/nightly/*' | sort)
 else
   files=("$@")
 fi

@@ -10,7 +10,7 @@ export interface SchedulerOptions {
   /** Names the log and the folder of its certificates. */
   readonly name?: string;
   /** `plugin` is our build with the plugin registered. */
-  readonly binary?: 'stock' | 'plugin';
+  readonly binary?: 'stock' | 'plugin' | 'plugin-1.32';
   /** Parts of the KubeSchedulerConfiguration over the defaults of the tests. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
@@ -32,7 +32,7 @@ interface Place {
 }
 
 /** Runs scheduler-plugin/build.sh; minutes the first time. Resolves to the folder with the binaries. */
-export function buildFromModules(target: 'control-plane' | 'plugin'): string {
+export function buildFromModules(target: 'control-plane' | 'plugin' | 'plugin-1.32'): string {
   return execFileSync(join(pluginFolder, 'build.sh'), [target], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -50,9 +50,9 @@ export async function startKubeScheduler(
   const kubeconfig = join(folder, 'scheduler.kubeconfig');
   const config = join(folder, `${name}.yaml`);
   const program =
-    options.binary === 'plugin'
-      ? join(buildFromModules('plugin'), 'mlsched-kube-scheduler')
-      : join(binaries, 'kube-scheduler');
+    options.binary === undefined || options.binary === 'stock'
+      ? join(binaries, 'kube-scheduler')
+      : join(buildFromModules(options.binary), 'mlsched-kube-scheduler');
   writeFileSync(
     config,
     JSON.stringify({
@@ -83,13 +83,18 @@ export async function startKubeScheduler(
   return {
     pid: server.pid,
     metrics,
-    metric: async (metricName, labels = {}) => sumOf(await metrics(), metricName, labels),
+    metric: async (metricName, labels = {}) => sumOfSeries(await metrics(), metricName, labels),
     log: () => readFileSync(log, 'utf8'),
     stop: () => server.stop(5000),
   };
 }
 
-function sumOf(text: string, name: string, labels: Readonly<Record<string, string>>): number {
+/** Sum over the series of a page of metrics whose labels contain all the given ones; 0 when there is none. */
+export function sumOfSeries(
+  text: string,
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): number {
   const wanted = Object.entries(labels).map(([key, value]) => `${key}="${value}"`);
   let sum = 0;
   for (const line of text.split('\n')) {

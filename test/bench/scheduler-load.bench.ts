@@ -1,0 +1,247 @@
+/**
+ * Throughput and latency with the decision service against stock, on a real control plane:
+ * `node test/bench/scheduler-load.bench.ts [--nodes 1000] [--pods 600] [--repeats 3] [--total 10000]`.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startControlPlane, type ControlPlane } from '../harness/control-plane.ts';
+import { startDecisionService, type DecisionService } from '../harness/decision-service.ts';
+import { until } from '../harness/placements.ts';
+import { pluginProfile } from '../harness/scheduler-config.ts';
+import {
+  createManyNodes,
+  deletePods,
+  manyNodeNames,
+  quantileMs,
+  readHistogram,
+  runBurst,
+  runTrickle,
+  type BurstReport,
+  type Contestant,
+} from '../harness/scheduler-load.ts';
+import { publishSection, type BenchTable } from './publish.ts';
+
+const { values } = parseArgs({
+  options: {
+    nodes: { type: 'string', default: '1000' },
+    pods: { type: 'string', default: '600' },
+    repeats: { type: 'string', default: '3' },
+    /** Pods of one long burst with the service; 0 leaves it out. */
+    total: { type: 'string', default: '0' },
+    /** Seconds at 1,000 pods a minute. */
+    trickle: { type: 'string', default: '60' },
+  },
+});
+const NODES = Number(values.nodes);
+const PODS = Number(values.pods);
+const REPEATS = Number(values.repeats);
+const TOTAL = Number(values.total);
+const TRICKLE = { podsPerSecond: 1000 / 60, seconds: Number(values.trickle) };
+/** More than the defaults: on a shared machine a call waits for a core, and an open breaker would flatter us. */
+const PATIENCE = { timeoutMs: 2000, slowCallMs: 2000 };
+const TARGETS = { throughputRatio: 0.6, openRatio: 0.9, openMs: 1000, latencyP99Ms: 100 };
+
+const note = (text: string): void => void process.stderr.write(`${new Date().toISOString()} ${text}\n`);
+
+interface Stage {
+  readonly cluster: ControlPlane;
+  readonly service: DecisionService;
+  readonly stock: Contestant;
+  readonly ours: Contestant;
+}
+
+async function setUp(folder: string, cluster: ControlPlane): Promise<Stage> {
+  await createManyNodes(cluster, 0, NODES);
+  note(`${NODES} nodes are ready`);
+  const service = await startDecisionService({
+    folder: join(folder, 'service'),
+    kubeconfig: cluster.kubeconfig,
+  });
+  await pushLoad(service);
+  await until('the service is ready', async () => (await fetch(`${service.url}/readyz`)).ok, 120_000);
+  service.mlsched('rollout', 'set', '100');
+  const profiles = [pluginProfile('mlsched', { ...PATIENCE, urls: [service.url] }, 5)];
+  const scheduler = await cluster.startScheduler({ name: 'ours', binary: 'plugin', config: { profiles } });
+  const stock = await cluster.startScheduler({ name: 'stock' });
+  return {
+    cluster,
+    service,
+    stock: { scheduler: stock, schedulerName: 'default-scheduler' },
+    ours: { scheduler, schedulerName: 'mlsched' },
+  };
+}
+
+function pushLoad(service: DecisionService): Promise<void> {
+  const nodes = manyNodeNames(NODES).map((name, at) => ({
+    name,
+    cpuUsageRatio: 0.2 + 0.5 * ((at * 7919) % 1000) * 0.001,
+    memoryUsageRatio: 0.3 + 0.4 * ((at * 104_729) % 1000) * 0.001,
+  }));
+  return service.pushLoad(nodes);
+}
+
+interface Pair {
+  readonly stock: BurstReport;
+  readonly ours: BurstReport;
+}
+
+/** Stock and ours in turn; who begins changes. */
+async function runPairs({ cluster, stock, ours }: Stage, label: string): Promise<Pair[]> {
+  const pairs: Pair[] = [];
+  for (let repeat = 0; repeat < REPEATS; repeat++) {
+    const run = (who: 'stock' | 'ours'): Promise<BurstReport> =>
+      runBurst(cluster, who === 'stock' ? stock : ours, `${label}-${who}-${repeat}`, PODS);
+    const oursFirst = repeat % 2 === 1 ? await run('ours') : undefined;
+    const stockReport = await run('stock');
+    const pair = { stock: stockReport, ours: oursFirst ?? (await run('ours')) };
+    pairs.push(pair);
+    note(
+      `${label} ${repeat}: stock ${pair.stock.podsPerSecond.toFixed(0)}/s, ours ${pair.ours.podsPerSecond.toFixed(0)}/s`,
+    );
+  }
+  return pairs;
+}
+
+const ratioOf = (pairs: readonly Pair[]): number =>
+  median(pairs.map(({ stock, ours }) => ours.podsPerSecond / stock.podsPerSecond));
+
+function median(list: readonly number[]): number {
+  const sorted = [...list].sort((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  return ((sorted[Math.floor(middle)] ?? NaN) + (sorted[Math.ceil(middle)] ?? NaN)) / 2;
+}
+
+interface LatencyReport {
+  readonly lost: number;
+  readonly algorithmP50Ms: number;
+  readonly algorithmP99Ms: number;
+  readonly attemptP99Ms: number;
+}
+
+async function measureTrickle(cluster: ControlPlane, who: Contestant, name: string): Promise<LatencyReport> {
+  const before = await who.scheduler.metrics();
+  const lost = await runTrickle(cluster, who, name, TRICKLE);
+  const after = await who.scheduler.metrics();
+  await deletePods(cluster, name);
+  const quantile = (metric: string, share: number, labels = {}): number =>
+    quantileMs(readHistogram(before, metric, labels), readHistogram(after, metric, labels), share);
+  const algorithm = 'scheduler_scheduling_algorithm_duration_seconds';
+  const attempt = 'scheduler_scheduling_attempt_duration_seconds';
+  return {
+    lost,
+    algorithmP50Ms: quantile(algorithm, 0.5),
+    algorithmP99Ms: quantile(algorithm, 0.99),
+    attemptP99Ms: quantile(attempt, 0.99, { result: 'scheduled' }),
+  };
+}
+
+/** Kills the service under load; milliseconds until the plugin leaves it alone. */
+async function measureOpening({ cluster, service, ours }: Stage): Promise<number> {
+  const load = runTrickle(cluster, ours, 'opening', { podsPerSecond: 20, seconds: 4 });
+  await sleep(1500);
+  const startMs = performance.now();
+  process.kill(service.pid, 'SIGKILL');
+  while ((await ours.scheduler.metric('mlsched_plugin_breaker_open')) !== 1) await sleep(5);
+  const tookMs = performance.now() - startMs;
+  await load;
+  await deletePods(cluster, 'opening');
+  return tookMs;
+}
+
+/** Decisions by outcome, from the plugin's own counter. */
+async function countOutcomes({ ours }: Stage): Promise<Map<string, number>> {
+  const outcomes = new Map<string, number>();
+  for (const line of (await ours.scheduler.metrics()).split('\n')) {
+    const found = /^mlsched_plugin_decisions_total\{outcome="([^"]+)",point="score"\} (\S+)/.exec(line);
+    if (found !== null) outcomes.set(found[1] ?? '', Number(found[2]));
+  }
+  return outcomes;
+}
+
+const one = (value: number): string => value.toFixed(1);
+const percent = (value: number): string => `${(100 * value).toFixed(0)} %`;
+
+function pairsTable(caption: string, pairs: readonly Pair[]): BenchTable {
+  return {
+    caption,
+    columns: ['repeat', 'stock pods/s', 'ours pods/s', 'ours / stock', 'lost'],
+    rows: pairs.map(({ stock, ours }, at) => [
+      at + 1,
+      one(stock.podsPerSecond),
+      one(ours.podsPerSecond),
+      percent(ours.podsPerSecond / stock.podsPerSecond),
+      stock.lost + ours.lost,
+    ]),
+  };
+}
+
+const verdict = (isMet: boolean): string => (isMet ? 'met' : 'missed');
+
+async function measure(stage: Stage): Promise<void> {
+  const { cluster, stock, ours } = stage;
+  const pairs = await runPairs(stage, 'burst');
+  const long = TOTAL > 0 ? await runBurst(cluster, ours, 'long', TOTAL) : undefined;
+  if (long !== undefined) note(`long burst: ${one(long.podsPerSecond)}/s, ${long.lost} lost`);
+  const latency = {
+    stock: await measureTrickle(cluster, stock, 'trickle-stock'),
+    ours: await measureTrickle(cluster, ours, 'trickle-ours'),
+  };
+  note(`trickle ${JSON.stringify(latency)}`);
+  const outcomes = await countOutcomes(stage);
+  const openMs = await measureOpening(stage);
+  note(`breaker open after ${one(openMs)} ms`);
+  const alone = await runPairs(stage, 'alone');
+  const decided = [...outcomes.values()].reduce((sum, count) => sum + count, 0);
+  const failed = [...outcomes]
+    .filter(([outcome]) => outcome !== 'applied' && outcome !== 'abstained')
+    .reduce((sum, [, count]) => sum + count, 0);
+  const lost = [...pairs, ...alone].reduce((sum, pair) => sum + pair.ours.lost, long?.lost ?? 0);
+  publishSection({
+    id: `60-scheduler-load-${String(NODES).padStart(5, '0')}`,
+    title: `In the scheduler: ${NODES} nodes`,
+    command: `node test/bench/scheduler-load.bench.ts --nodes ${NODES} --pods ${PODS} --repeats ${REPEATS} --total ${TOTAL} --trickle ${TRICKLE.seconds}`,
+    method: `A real control plane with ${NODES} fake nodes (kwok), the decision service, kube-scheduler with the plugin and stock kube-scheduler, all on the same cores. Bursts: ${PODS} pods are created while the scheduler is held, then it is let go; the rate is the slope of its own counter between the first and the last tenth. Stock and ours take turns. The plugin is given ${PATIENCE.timeoutMs} ms per pod, so that the breaker stays closed on a busy machine. Trickle: 1,000 pods a minute for ${TRICKLE.seconds} s; quantiles from the scheduler's histograms.`,
+    tables: [
+      pairsTable('Bursts with the service', pairs),
+      pairsTable('Bursts with the service killed (breaker open)', alone),
+      {
+        caption: 'At 1,000 pods a minute, ms',
+        columns: ['who', 'algorithm P50', 'algorithm P99', 'whole attempt with binding P99', 'not bound'],
+        rows: (['stock', 'ours'] as const).map((who) => [
+          who,
+          one(latency[who].algorithmP50Ms),
+          one(latency[who].algorithmP99Ms),
+          one(latency[who].attemptP99Ms),
+          latency[who].lost,
+        ]),
+      },
+      { caption: 'Decisions by outcome', columns: ['outcome', 'pods'], rows: [...outcomes] },
+    ],
+    notes: [
+      `Throughput with the service: ${percent(ratioOf(pairs))} of stock's (median of ${REPEATS}); target ${percent(TARGETS.throughputRatio)}: ${verdict(ratioOf(pairs) >= TARGETS.throughputRatio)}.`,
+      `Throughput with the breaker open: ${percent(ratioOf(alone))} of stock's; target ${percent(TARGETS.openRatio)}: ${verdict(ratioOf(alone) >= TARGETS.openRatio)}.`,
+      `The breaker opened ${openMs.toFixed(0)} ms after the service was killed under load; target ${TARGETS.openMs} ms: ${verdict(openMs <= TARGETS.openMs)}.`,
+      `Whole attempt P99 at 1,000 pods a minute: ${one(latency.ours.attemptP99Ms)} ms; target ${TARGETS.latencyP99Ms} ms: ${verdict(latency.ours.attemptP99Ms < TARGETS.latencyP99Ms)}.`,
+      `${decided} decisions were asked for, ${failed} failed (${((100 * failed) / Math.max(1, decided)).toFixed(2)} %); ${lost} pods were lost.${long === undefined ? '' : ` The long burst placed ${TOTAL - long.lost} of ${TOTAL} pods at ${one(long.podsPerSecond)} pods/s.`}`,
+    ],
+  });
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'mlsched-load-'));
+const cluster = await startControlPlane({ scheduler: false });
+let stage: Stage | undefined;
+let pushing: NodeJS.Timeout | undefined;
+try {
+  stage = await setUp(folder, cluster);
+  const { service } = stage;
+  pushing = setInterval(() => void pushLoad(service).catch(() => undefined), 20_000);
+  await measure(stage);
+} finally {
+  clearInterval(pushing);
+  await stage?.service.stop();
+  await cluster.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
