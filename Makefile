@@ -49,6 +49,10 @@ soak: setup ## One hour of steady load on the decision service: leaks, stalls, l
 nightly: setup ## What CI has no time for: the plugin for older Kubernetes, faults under load
 	@bash tools/test.sh test/nightly/*.test.ts
 
+.PHONY: test-chaos
+test-chaos: setup ## Random faults of the decision service under load, two minutes
+	@bash tools/test.sh test/nightly/chaos.test.ts
+
 .PHONY: clean
 clean: ## Remove everything that setup and runs created
 	rm -rf node_modules vendor .mlsched .venv coverage
