@@ -2,7 +2,7 @@
  * Throughput and latency with the decision service against stock, on a real control plane:
  * `node test/bench/scheduler-load.bench.ts [--nodes 1000] [--pods 600] [--repeats 3] [--total 10000]`.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -83,17 +83,42 @@ function pushLoad(service: DecisionService): Promise<void> {
   return service.pushLoad(nodes);
 }
 
+/** CPU milliseconds that each process has used, user and system, from Linux's clock ticks of 10 ms. */
+function cpuOf({ cluster, service }: Stage): Map<string, number> {
+  const used = new Map<string, number>();
+  for (const [name, pid] of [...cluster.processes(), ['decision service', service.pid] as const]) {
+    const stat = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, 'utf8') : '';
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    used.set(name, 10 * (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)));
+  }
+  return used;
+}
+
+type CpuUse = Record<'stock' | 'ours', Map<string, number>>;
+
 interface Pair {
   readonly stock: BurstReport;
   readonly ours: BurstReport;
 }
 
 /** Stock and ours in turn; who begins changes. */
-async function runPairs({ cluster, stock, ours }: Stage, label: string): Promise<Pair[]> {
+async function runPairs(stage: Stage, label: string, cpu?: CpuUse): Promise<Pair[]> {
+  const { cluster, stock, ours } = stage;
   const pairs: Pair[] = [];
   for (let repeat = 0; repeat < REPEATS; repeat++) {
-    const run = (who: 'stock' | 'ours'): Promise<BurstReport> =>
-      runBurst(cluster, who === 'stock' ? stock : ours, `${label}-${who}-${repeat}`, PODS);
+    const run = async (who: 'stock' | 'ours'): Promise<BurstReport> => {
+      let before = new Map<string, number>();
+      const report = await runBurst(cluster, who === 'stock' ? stock : ours, {
+        namespace: `${label}-${who}-${repeat}`,
+        pods: PODS,
+        onStart: () => (before = cpuOf(stage)),
+        onEnd: () => {
+          for (const [name, used] of cpuOf(stage))
+            cpu?.[who].set(name, (cpu[who].get(name) ?? 0) + used - (before.get(name) ?? 0));
+        },
+      });
+      return report;
+    };
     const oursFirst = repeat % 2 === 1 ? await run('ours') : undefined;
     const stockReport = await run('stock');
     const pair = { stock: stockReport, ours: oursFirst ?? (await run('ours')) };
@@ -182,8 +207,9 @@ const verdict = (isMet: boolean): string => (isMet ? 'met' : 'missed');
 
 async function measure(stage: Stage): Promise<void> {
   const { cluster, stock, ours } = stage;
-  const pairs = await runPairs(stage, 'burst');
-  const long = TOTAL > 0 ? await runBurst(cluster, ours, 'long', TOTAL) : undefined;
+  const cpu: CpuUse = { stock: new Map(), ours: new Map() };
+  const pairs = await runPairs(stage, 'burst', cpu);
+  const long = TOTAL > 0 ? await runBurst(cluster, ours, { namespace: 'long', pods: TOTAL }) : undefined;
   if (long !== undefined) note(`long burst: ${one(long.podsPerSecond)}/s, ${long.lost} lost`);
   const latency = {
     stock: await measureTrickle(cluster, stock, 'trickle-stock'),
@@ -206,6 +232,15 @@ async function measure(stage: Stage): Promise<void> {
     method: `A real control plane with ${NODES} fake nodes (kwok), the decision service, kube-scheduler with the plugin and stock kube-scheduler, all on the same cores. Bursts: ${PODS} pods are created while the scheduler is held, then it is let go; the rate is the slope of its own counter between the first and the last tenth. Stock and ours take turns. The plugin is given ${PATIENCE.timeoutMs} ms per pod, so that the breaker stays closed on a busy machine. Trickle: 1,000 pods a minute for ${TRICKLE.seconds} s; quantiles from the scheduler's histograms.`,
     tables: [
       pairsTable('Bursts with the service', pairs),
+      {
+        caption: 'CPU ms per pod in the bursts with the service, by process',
+        columns: ['process', 'with stock', 'with us'],
+        rows: [...cpu.ours.keys()].map((name) => [
+          name,
+          one((cpu.stock.get(name) ?? NaN) / (REPEATS * PODS)),
+          one((cpu.ours.get(name) ?? NaN) / (REPEATS * PODS)),
+        ]),
+      },
       pairsTable('Bursts with the service killed (breaker open)', alone),
       {
         caption: 'At 1,000 pods a minute, ms',

@@ -27,6 +27,8 @@ export interface ControlPlane {
   restartApiServer(): Promise<void>;
   /** Starts one more scheduler; it is stopped with the control plane. */
   startScheduler(options: SchedulerOptions): Promise<RunningScheduler>;
+  /** Process ids of everything that runs, by name. */
+  processes(): ReadonlyMap<string, number>;
   /** Runs kubectl as an administrator. @throws Error with what it printed. */
   kubectl(...args: readonly string[]): string;
   stop(): Promise<void>;
@@ -100,6 +102,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       await startApiServer(setting, running);
     },
     startScheduler,
+    processes: () => new Map(running.map(({ name, pid }) => [name, pid])),
     kubectl: (...args) => runKubectl(setting, kubeconfig, args),
     call: (method, path, body) => callApi(setting, agent, { method, path, body }),
     async stop() {

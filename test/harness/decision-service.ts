@@ -78,11 +78,11 @@ export async function startDecisionService(options: DecisionServiceOptions): Pro
   };
 }
 
-/** The service prints its port as JSON on the first line, beside its log. */
+/** The service prints its port in an envelope on the first line. */
 function readPort(log: string): number {
   for (const line of readFileSync(log, 'utf8').split('\n')) {
-    if (!line.startsWith('{"service":"scheduler","host"')) continue;
-    return (JSON.parse(line) as { port: number }).port;
+    if (!line.includes('"command":"serve scheduler"')) continue;
+    return (JSON.parse(line) as { data: { port: number } }).data.port;
   }
   return 0;
 }

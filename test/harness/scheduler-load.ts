@@ -10,6 +10,15 @@ export interface Contestant {
   readonly schedulerName: string;
 }
 
+export interface Burst {
+  readonly namespace: string;
+  readonly pods: number;
+  /** Called when the scheduler is let go. */
+  readonly onStart?: () => void;
+  /** Called when the last pod is bound. */
+  readonly onEnd?: () => void;
+}
+
 export interface BurstReport {
   readonly pods: number;
   /** Slope between the first and the last tenth of the burst. */
@@ -70,8 +79,7 @@ async function inParallel(count: number, width: number, work: (at: number) => Pr
 export async function runBurst(
   cluster: ControlPlane,
   { scheduler, schedulerName }: Contestant,
-  namespace: string,
-  pods: number,
+  { namespace, pods, onStart, onEnd }: Burst,
 ): Promise<BurstReport> {
   await createNamespace(cluster, namespace);
   const before = await scheduled(scheduler, schedulerName);
@@ -79,9 +87,11 @@ export async function runBurst(
   try {
     await inParallel(pods, 16, (at) => createPod(cluster, { namespace, schedulerName, count: 1 }, at));
   } finally {
+    onStart?.();
     process.kill(scheduler.pid, 'SIGCONT');
   }
   const trace = await traceBinding(scheduler, schedulerName, before, pods);
+  onEnd?.();
   const lost = await countPending(cluster, namespace);
   await deletePods(cluster, namespace);
   return { pods, podsPerSecond: slopeOf(trace, pods), lost };
