@@ -39,7 +39,6 @@ export { traceDecision } from './trace-decision.ts';
 export { drawAnomalyCurve } from './anomaly-curve.ts';
 export type { AnomalyCurve, CurvePoint } from './anomaly-curve.ts';
 export { runFaultTrial } from './anomaly-fault-trial.ts';
-export type { FaultOutcome, FaultTrial } from './anomaly-fault-trial.ts';
 export { anomalyGates } from './promotion/anomaly-gates.ts';
 export { forecastGates } from './promotion/forecast-gates.ts';
 export type { Gate, GateReport } from './promotion/gate.ts';

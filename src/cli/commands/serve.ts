@@ -8,6 +8,6 @@ export function serveCommand() {
   return new Command('serve')
     .description('Run a service until it is told to stop.')
     .addCommand(serveInferenceCommand())
-    .addCommand(serveSchedulerCommand());
+    .addCommand(serveSchedulerCommand())
     .addCommand(serveHealthCommand());
 }

@@ -7,7 +7,7 @@ export const CHAMPION = 'champion';
 /** The version that is being judged or shadowed. */
 export const CHALLENGER = 'challenger';
 /** The version that was in service before: where a rollback leads. */
-export const PREVIOUS = 'previous';
+const PREVIOUS = 'previous';
 
 /** What a promotion or rollback did. */
 export interface AliasMove {
