@@ -140,10 +140,13 @@ async function catchUp(live: Live, atMs: number): Promise<LiveRound> {
   if (live.isAlone) return { kind: 'empty', atMs };
   const repaired = await live.repair.fetch(fromMs);
   await store.appendLive([...batches, ...repaired].filter(({ record }) => record.rows > 0));
+  const coveredToMs = newestCovered(store);
+  // A first sample of a counter alone gives no rate yet.
+  if (coveredToMs === undefined) return { kind: 'empty', atMs };
   return {
     kind: 'collected',
     atMs,
-    coveredToMs: newestCovered(store) ?? NaN,
+    coveredToMs,
     nodes,
     rows: countRows(batches) + countRows(repaired) + filled.rowsAdded,
     repairedRows: countRows(repaired),

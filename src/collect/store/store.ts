@@ -192,7 +192,8 @@ class StoreWriter implements HistoryStore {
   async addSegment(batch: DayBatch): Promise<void> {
     if (batch.record.rows === 0) return;
     await this.#writeSegment(batch);
-    if (this.stepSeconds > 0) await this.#markCovered([batch]);
+    // Else it will be read from the files when someone asks.
+    if (this.#coverage.has(batch.day)) await this.#markCovered([batch]);
     await this.#saveSoon();
   }
 
