@@ -46,7 +46,8 @@ export interface CollectLiveOptions extends SpanSource {
   readonly settleSeconds?: number;
   /** Days that are kept; default: all. */
   readonly retentionDays?: number;
-  readonly onRoundBegin?: () => void;
+  /** Waited for before each round; a passing fault in it counts as one of the round. */
+  readonly onRoundBegin?: () => Promise<void>;
   /** Told after each round. */
   readonly onRound?: (round: LiveRound) => void;
 }
@@ -85,7 +86,6 @@ export async function collectLive(options: CollectLiveOptions): Promise<void> {
     isAlone: true,
   };
   while (!signal.aborted) {
-    options.onRoundBegin?.();
     options.onRound?.(await collectRound(live));
     await sleepUntilNext(options);
   }
@@ -105,6 +105,7 @@ interface Live {
 async function collectRound(live: Live): Promise<LiveRound> {
   const atMs = live.options.clock.nowMs();
   try {
+    await live.options.onRoundBegin?.();
     const round = await catchUp(live, atMs);
     await maintain(live, atMs);
     return round;

@@ -5,7 +5,7 @@ import { systemClock } from '#kernel/clock';
 import { isMlschedError, messageOf } from '#kernel/errors';
 import type { Log } from '#kernel/log';
 import { createMetricRegistry } from '#kernel/metrics';
-import { DAY_SECONDS, SECOND_MS } from '#kernel/units';
+import { DAY_SECONDS, MINUTE_MS, SECOND_MS } from '#kernel/units';
 import { createHttpServer, listen } from '#platform/http-server';
 import { openSource } from './collect-source.ts';
 import type { CollectSource, CollectSourceOptions } from './collect-source.ts';
@@ -34,6 +34,8 @@ export interface CollectLiveResult {
 }
 
 const RETRY_MS = 5 * SECOND_MS;
+/** How often new nodes are looked for. */
+const REFRESH_MS = 10 * MINUTE_MS;
 /** Without a stored round for so many intervals the service is not ready. */
 const STALE_INTERVALS = 6;
 
@@ -61,6 +63,7 @@ export async function runCollectLive(request: CollectLiveRequest): Promise<Colle
     if (store === undefined || source === undefined) return { rounds: 0, rows: 0, coveredTo: undefined };
     const writer = store;
     let beganMs = performance.now();
+    let refreshedMs = 0;
     const onRound = (round: LiveRound): void => {
       metrics.observe(round, (performance.now() - beganMs) / SECOND_MS);
       metrics.observeStore({
@@ -84,7 +87,13 @@ export async function runCollectLive(request: CollectLiveRequest): Promise<Colle
       clock: systemClock,
       lookbackSeconds,
       intervalSeconds: stepSeconds,
-      onRoundBegin: () => (beganMs = performance.now()),
+      async onRoundBegin() {
+        beganMs = performance.now();
+        // A node must not be stored by its address and later by its name: until the first row, names are looked for.
+        if (state.rows > 0 && beganMs - refreshedMs < REFRESH_MS) return;
+        await source.refresh(systemClock.nowMs());
+        refreshedMs = beganMs;
+      },
       onRound,
     });
     await store.flush();

@@ -19,6 +19,8 @@ export interface CollectSourceOptions extends PrometheusOptions {
 export interface CollectSource {
   readonly reader: PrometheusReader;
   readonly identity: NodeIdentity;
+  /** Learns the names of nodes that have come since; an address keeps the name that it has. */
+  refresh(nowMs: number): Promise<void>;
 }
 
 const PROBE_MS = 10 * MINUTE_MS;
@@ -37,8 +39,26 @@ export async function openSource(options: CollectSourceOptions, nowMs: number): 
     startMs: nowMs - PROBE_MS,
     endMs: nowMs,
   });
-  const clusterNodes = options.clusterNodes ?? (await discoverNodes(reader, nowMs));
-  return { reader, identity: createNodeIdentity({ staticNames, clusterNodes }) };
+  const known = [...(options.clusterNodes ?? (await discoverNodes(reader, nowMs)))];
+  let current = createNodeIdentity({ staticNames, clusterNodes: known });
+  return {
+    reader,
+    identity: {
+      get conflicts() {
+        return current.conflicts;
+      },
+      resolve: (labels) => current.resolve(labels),
+    },
+    async refresh(presentMs) {
+      if (options.clusterNodes !== undefined) return;
+      const taken = new Set(known.flatMap(({ addresses }) => addresses));
+      for (const { name, addresses } of await discoverNodes(reader, presentMs)) {
+        const added = addresses.filter((address) => !taken.has(address));
+        if (added.length > 0) known.push({ name, addresses: added });
+      }
+      current = createNodeIdentity({ staticNames, clusterNodes: known });
+    },
+  };
 }
 
 /** @throws MlschedError `MLS_SERVICES_NODE_MAP`. */

@@ -251,7 +251,8 @@ describe('mlsched collect live, with a real node_exporter', { skip: missing }, (
     second.child.kill('SIGKILL');
     await second.closed;
 
-    const sql = `SELECT count(*) = count(DISTINCT time), count(*), count(cpu_usage_ratio), min(memory_usage_ratio) > 0,
+    // One node under one name: both collectors learned it from node_uname_info.
+    const sql = `SELECT count(*) = count(DISTINCT time) AND count(DISTINCT machine) = 1, count(*), count(cpu_usage_ratio), min(memory_usage_ratio) > 0,
       count(disk_busy_ratio) + count(network_receive_bytes_per_second) FROM nodes`;
     const answer = await runCli(['collect', 'query', '--store', store, '--sql', sql, '-o', 'json']);
     const [[isUnique, rows, known, hasMemory] = []] = (parseEnvelope(answer).data as { rows: unknown[][] })
