@@ -25,6 +25,8 @@ export type { IdentityConflict, IdentitySources, NodeAddresses, NodeIdentity } f
 export { isStore, withStoreFiles } from './store/read-store.ts';
 export { compactStore, describeStore, exportStore, queryStore } from './store/use-store.ts';
 export type { CompactReport, ExportReport, StoreStatus } from './store/use-store.ts';
+export { assessStore } from './store/store-quality.ts';
+export type { ColumnQuality, StoreQuality } from './store/store-quality.ts';
 export type { DayBatch } from './store/day-batch.ts';
 export { openHistoryStore } from './store/store.ts';
 export type { HistoryStore } from './store/store.ts';

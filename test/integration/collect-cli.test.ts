@@ -144,8 +144,18 @@ describe('mlsched collect, as a user runs it', { skip: prometheusMissing() }, ()
     assert.match(lines[0] ?? '', /^worker-1,\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z,/);
     assert.deepEqual(await run('compact'), { daysJoined: 0, daysDropped: [] });
     const quality = await runCli(['quality', '--store', store, '-o', 'json']);
-    const report = parseEnvelope(quality).data as { machines: number };
+    const report = parseEnvelope(quality).data as {
+      machines: number;
+      store: {
+        columns: { machine: string; column: string; completenessRatio: number; isConstant: boolean }[];
+      };
+    };
     assert.equal(report.machines, 2);
+    const of = (column: string) => report.store.columns.find((one) => one.column === column);
+    assert.equal(report.store.columns.length, 2 * 16);
+    assert.ok((of('cpu_usage_ratio')?.completenessRatio ?? 0) > 0.99);
+    assert.equal(of('memory_capacity_bytes')?.isConstant, true);
+    assert.equal(of('disk_busy_ratio')?.completenessRatio, 0);
   });
 
   for (const sql of [

@@ -16,7 +16,7 @@ export function qualityCommand() {
         {
           name: 'quality',
           async run(context) {
-            const { assessQuality, readLoadHistory } = await import('#collect');
+            const { assessQuality, assessStore, readLoadHistory } = await import('#collect');
             const directory = options.store ?? dataDirectory(options.data, 'load', context);
             const { series, findings } = await readLoadHistory(directory, { progress: context.progress });
             const report = assessQuality(series, {
@@ -25,7 +25,10 @@ export function qualityCommand() {
             });
             return {
               status: report.verdict === 'pass' ? ('ok' as const) : ('finding' as const),
-              data: report,
+              data: {
+                ...report,
+                ...(options.store !== undefined && { store: await assessStore(options.store, Date.now()) }),
+              },
             };
           },
           print: printQuality,
