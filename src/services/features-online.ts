@@ -37,9 +37,9 @@ export interface OnlineFeaturesOptions {
 
 /** What one round came to. */
 export interface OnlineRound {
-  /** Event time of the rows; NaN when there is nothing new. */
+  /** Event time of the rows of nodes and cluster; NaN when there is no new window. */
   readonly originMs: number;
-  /** Rows that the store took, by view; undefined where it does not tell. */
+  /** Rows that the store took, by view. */
   readonly rows: Readonly<Partial<Record<FeatureViewName, number>>>;
   readonly nodes: number;
   /** Samples that came after the row of their window. */
@@ -67,13 +67,16 @@ export function createOnlineFeatures(options: OnlineFeaturesOptions): OnlineFeat
   return {
     async push(series, nowMs) {
       const originMs = newestOrigin(series, nowMs);
-      if (!(originMs > pushedMs)) return { originMs: NaN, rows: {}, nodes: states.size, lateSamples: 0 };
-      const lateSamples = series.reduce((late, raw) => late + takeIn(states, raw, originMs), 0);
-      forgetSilent(states, originMs);
+      const isNew = originMs > pushedMs;
+      const lateSamples = isNew ? series.reduce((late, raw) => late + takeIn(states, raw, originMs), 0) : 0;
+      if (isNew) forgetSilent(states, originMs);
       const nodes = [...states.values()];
-      const rows = await storeRows(options, nodes, originMs);
-      pushedMs = originMs;
-      return { originMs, rows, nodes: nodes.length, lateSamples };
+      const rows = {
+        ...(isNew ? await storeNodes(options, nodes, originMs) : {}),
+        ...(await storeWorkloads(options, nowMs)),
+      };
+      if (isNew) pushedMs = originMs;
+      return { originMs: isNew ? originMs : Number.NaN, rows, nodes: nodes.length, lateSamples };
     },
   };
 }
@@ -126,43 +129,53 @@ function forgetSilent(states: Map<string, NodeState>, originMs: number): void {
   for (const [machine, { lastMs }] of states) if (originMs - lastMs > DAY_MS) states.delete(machine);
 }
 
-async function storeRows(
-  { store, cluster, workloads, view }: OnlineFeaturesOptions,
+async function storeNodes(
+  { store, cluster, view }: OnlineFeaturesOptions,
   nodes: readonly NodeState[],
   originMs: number,
 ): Promise<OnlineRound['rows']> {
-  const rows: Partial<Record<FeatureViewName, number>> = {};
   const width = NODE_STATE_CATALOGUE.length;
   const values = new Float32Array(nodes.length * width);
   for (const [i, node] of nodes.entries()) writeNodeState(node, originMs, values, i * width);
-  const write = async (
-    name: FeatureViewName,
-    entities: readonly (readonly string[])[],
-    table: Float32Array,
-  ) => {
-    const eventMs = new Float64Array(entities.length).fill(originMs);
-    const report = await store.write({ view: onlineViewOf(name), entities, eventMs, values: table });
-    rows[name] = report.rows;
-  };
-  await write(
-    'node_state',
-    nodes.map(({ machine }) => [machine]),
-    values,
-  );
   const whole = new Float32Array(featureView('cluster_state').features.length);
   const seen = view?.();
   writeCluster({ nodes, ...(seen === undefined ? {} : { view: seen }) }, originMs, whole, 0);
-  await write('cluster_state', [[cluster]], whole);
-  if (workloads === undefined) return rows;
-  const observed = workloads(originMs);
-  const columns = featureView('workload_state').features.length;
-  const table = new Float32Array(observed.length * columns);
-  for (const [i, { observation }] of observed.entries())
-    writeWorkload(observation, originMs, table, i * columns);
-  await write(
-    'workload_state',
-    observed.map(({ key }) => [key.namespace, key.ownerKind, key.ownerName]),
-    table,
-  );
-  return rows;
+  const names = nodes.map(({ machine }) => [machine]);
+  return {
+    node_state: await storeRows(store, 'node_state', { entities: names, values, timeMs: originMs }),
+    cluster_state: await storeRows(store, 'cluster_state', {
+      entities: [[cluster]],
+      values: whole,
+      timeMs: originMs,
+    }),
+  };
+}
+
+/** Workloads are told as of now: the API server is not behind, as metrics are. */
+async function storeWorkloads(
+  { store, workloads }: OnlineFeaturesOptions,
+  nowMs: number,
+): Promise<OnlineRound['rows']> {
+  const observed = workloads?.(nowMs) ?? [];
+  if (observed.length === 0) return {};
+  const width = featureView('workload_state').features.length;
+  const values = new Float32Array(observed.length * width);
+  for (const [i, { observation }] of observed.entries()) writeWorkload(observation, nowMs, values, i * width);
+  const entities = observed.map(({ key }) => [key.namespace, key.ownerKind, key.ownerName]);
+  return { workload_state: await storeRows(store, 'workload_state', { entities, values, timeMs: nowMs }) };
+}
+
+interface Table {
+  readonly entities: readonly (readonly string[])[];
+  readonly values: Float32Array;
+  readonly timeMs: number;
+}
+
+async function storeRows(
+  store: FeatureStore,
+  name: FeatureViewName,
+  { entities, values, timeMs }: Table,
+): Promise<number> {
+  const eventMs = new Float64Array(entities.length).fill(timeMs);
+  return (await store.write({ view: onlineViewOf(name), entities, eventMs, values })).rows;
 }

@@ -1,28 +1,27 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { ENTITY_KEYS, featureView, type FeatureViewName } from '#features';
+import type { RawLoadSeries } from '#domain';
+import { replayNodeState } from '#features';
+import { noProgress } from '#kernel/progress';
+import { createRng } from '#kernel/rng';
 import { createHttpStore, createRedisStore, type FeatureStore, type OnlineView } from '#platform/feast';
 import { writeParquet, type WriteColumn } from '#platform/files';
+import { buildFeatures, onlineViewOf } from '#services/features-build';
 import { createRedisConnection, type RedisConnection } from '#platform/redis';
 import * as layout from '../../src/platform/feast/layout.ts';
 import { feastMissing, prepareFeast, type LocalFeast } from '../harness/feast.ts';
+import { writeHistory } from '../harness/load-history.ts';
 import { testFeatureStore } from '../harness/feature-store-contract.ts';
 import { redisMissing, startRedis, type LocalRedis } from '../harness/redis.ts';
 
 const skip = redisMissing() || feastMissing();
 
-function onlineView(name: FeatureViewName): OnlineView {
-  const view = featureView(name);
-  return {
-    name,
-    joinKeys: ENTITY_KEYS[view.entity],
-    features: view.features.map((feature) => feature.name),
-    ttlSeconds: view.ttlSeconds,
-  };
-}
-
-const VIEWS = [onlineView('node_state'), onlineView('workload_state'), onlineView('cluster_state')];
+const VIEWS: readonly OnlineView[] = [
+  onlineViewOf('node_state'),
+  onlineViewOf('workload_state'),
+  onlineViewOf('cluster_state'),
+];
 const NAMES = ['knoten-ä', 'n-2'];
 
 /** Rows as `features build` writes them: NaN in the second feature, values that differ by entity and feature. */
@@ -41,6 +40,26 @@ function offlineTable(view: OnlineView, eventMs: number): WriteColumn[] {
       values: Float32Array.from(NAMES, (_, row) => (i === 1 ? Number.NaN : row * 1000 + i / 4)),
     })),
   ];
+}
+
+/** A few hours of two machines, built as a user would. */
+async function buildHistory(outDirectory: string, endMs: number): Promise<RawLoadSeries[]> {
+  const series = ['built-1', 'built-2'].map((machine, seed): RawLoadSeries => {
+    const rng = createRng(seed);
+    const ratio = (): number => (rng.next() < 0.05 ? Number.NaN : rng.next());
+    return {
+      machine,
+      timesMs: Float64Array.from({ length: 500 }, (_, i) => endMs - 180_000 - (500 - i) * 30_000),
+      cpuUsageRatio: Float32Array.from({ length: 500 }, ratio),
+      memoryUsageRatio: Float32Array.from({ length: 500 }, ratio),
+    };
+  });
+  const dataDirectory = join(outDirectory, 'load');
+  await writeHistory(dataDirectory, series);
+  const views = ['node_state', 'cluster_state'] as const;
+  const progress = noProgress;
+  await buildFeatures({ dataDirectory, outDirectory, views, stepSeconds: 60, cluster: 'built', progress });
+  return series;
 }
 
 const KEY_NAMES = [['a'], ['b', 'ä', 'Z', '\u{1F600}', '\uFF21'], ['node']];
@@ -68,6 +87,7 @@ describe('Feast and we on one Redis', { skip, concurrency: false }, () => {
   let server: { readonly url: string; stop(): Promise<void> };
   let connection: RedisConnection;
   let theirBytes: Promise<unknown>;
+  let history: RawLoadSeries[];
   const eventMs = Math.floor(Date.now() / 1000) * 1000 - 60_000;
   const openRedis = (): FeatureStore => createRedisStore({ connection, project: 'mlsched' });
   const openHttp = (): FeatureStore => createHttpStore({ baseUrl: server.url });
@@ -76,6 +96,8 @@ describe('Feast and we on one Redis', { skip, concurrency: false }, () => {
     redis = await startRedis();
     feast = prepareFeast(redis.port);
     connection = createRedisConnection({ url: redis.url, timeoutMs: 5000 });
+    // First: a build takes away what it did not write.
+    history = await buildHistory(feast.data, eventMs);
     for (const view of VIEWS)
       await writeParquet(join(feast.data, view.name, 'part.parquet'), offlineTable(view, eventMs));
     await feast.run('apply');
@@ -117,6 +139,20 @@ describe('Feast and we on one Redis', { skip, concurrency: false }, () => {
         assert.equal(value, expected, `${view.name} ${view.features[i % width]}`);
       }
     }
+  });
+
+  test('a built history that Feast materialised is read as the very bits of a replay', async () => {
+    const view = VIEWS[0] as OnlineView;
+    const lastMs = Math.ceil((history[0]?.timesMs.at(-1) as number) / 60_000) * 60_000;
+    const read = await openRedis().read({
+      view,
+      entities: history.map(({ machine }) => [machine]),
+      nowMs: lastMs,
+    });
+    const expected = history.flatMap((raw) => [...replayNodeState(raw, Float64Array.of(lastMs))]);
+
+    assert.deepEqual([...read.eventMs], [lastMs, lastMs]);
+    assert.deepEqual([...read.values], expected);
   });
 
   test('Feast serves what we wrote, and we read what Feast was pushed', async () => {
@@ -181,7 +217,7 @@ describe('Feast and we on one Redis', { skip, concurrency: false }, () => {
   });
 
   test('a feature that was never stored for an entity is unknown, the others are there', async () => {
-    const [view] = VIEWS as [OnlineView];
+    const view = VIEWS[0] as OnlineView;
     const narrow = { ...view, features: view.features.slice(0, 3) };
     const nowMs = Date.now();
     const entities = [['narrow']];
@@ -203,7 +239,7 @@ describe('Feast and we on one Redis', { skip, concurrency: false }, () => {
   testFeatureStore('http', openHttp, VIEWS);
 
   test('a server that is gone, and an answer in another form, are typed errors', async () => {
-    const [view] = VIEWS as [OnlineView];
+    const view = VIEWS[0] as OnlineView;
     const request = { view, entities: [['n']], nowMs: 0 };
     const gone = createHttpStore({ baseUrl: 'http://127.0.0.1:9', attempts: 1 });
     await assert.rejects(gone.read(request), { code: 'MLS_HTTP_UNREACHABLE', kind: 'unavailable' });

@@ -8,13 +8,14 @@ import type { ObservedPod, RawLoadSeries } from '#domain';
 import { featureView, replayNodeState, WORKLOAD_CATALOGUE, writeWorkload } from '#features';
 import { createRng } from '#kernel/rng';
 import { createRedisStore, type FeatureStore } from '#platform/feast';
-import { readJson, writeParquet } from '#platform/files';
+import { readJson } from '#platform/files';
 import { createRedisConnection, type RedisConnection } from '#platform/redis';
 import { onlineViewOf } from '#services/features-build';
 import { createOnlineFeatures } from '#services/features-online';
 import { groupByWorkload } from '#services/features-serve';
 import { z } from 'zod';
 import { parseEnvelope, ROOT, runCli } from '../cli/run-cli.ts';
+import { writeHistory } from '../harness/load-history.ts';
 import { redisMissing, startRedis, type LocalRedis } from '../harness/redis.ts';
 import { startProcess } from '../harness/processes.ts';
 
@@ -35,21 +36,6 @@ function history(endMs: number, samples: number, shift = 0): RawLoadSeries[] {
       memoryUsageRatio: Float32Array.from({ length: samples }, ratio),
     };
   });
-}
-
-async function writeHistory(folder: string, series: readonly RawLoadSeries[]): Promise<void> {
-  for (const { machine, timesMs, cpuUsageRatio, memoryUsageRatio } of series) {
-    await writeParquet(join(folder, `${machine}.parquet`), [
-      {
-        name: 'machine',
-        type: 'text',
-        values: { dictionary: [machine], codes: new Int32Array(timesMs.length) },
-      },
-      { name: 'time', type: 'time', values: timesMs },
-      { name: 'cpu_usage_ratio', type: 'float', values: cpuUsageRatio },
-      { name: 'memory_usage_ratio', type: 'float', values: memoryUsageRatio as Float32Array },
-    ]);
-  }
 }
 
 /** The newest row of a machine, straight from its history. */
@@ -304,10 +290,13 @@ describe('online features', { skip: redisMissing(), concurrency: false }, () => 
         const row = (await (await fetch(`${url}/v1/features/node_state/n1`)).json()) as {
           event_timestamp: string;
           version: string;
+          features: Record<string, number | null>;
         };
         return Date.parse(row.event_timestamp) === ms ? row : undefined;
       });
-    assert.equal((await rowAt(startMs - 4 * STEP_MS)).version, featureView('node_state').version);
+    const row = await rowAt(startMs - 4 * STEP_MS);
+    assert.equal(row.version, featureView('node_state').version);
+    assert.deepEqual(Object.keys(row.features), view.features);
     assert.equal((await fetch(`${url}/v1/features/node_state/nobody`)).status, 404);
     await until(async () => ((await fetch(`${url}/readyz`)).ok ? true : undefined));
     await other.stop();
