@@ -17,7 +17,7 @@ export interface LocalFeast {
   /** Runs a Python program beside Feast; it finds the settings in `feature_store.yaml` of its working directory. */
   python(program: string): Promise<string>;
   /** Starts the feature server and waits until it answers. */
-  serve(): Promise<{ readonly url: string; stop(): Promise<void> }>;
+  serve(): Promise<{ readonly url: string; readonly pid: number; stop(): Promise<void> }>;
   remove(): void;
 }
 
@@ -64,7 +64,7 @@ export function prepareFeast(redisPort: number): LocalFeast {
       const server = startProcess('feast serve', command, log, { cwd: folder, env, isGroup: true });
       const url = `http://127.0.0.1:${port}`;
       await waitUntilReady(server, log, async () => (await fetch(`${url}/health`)).ok, 120_000);
-      return { url, stop: () => server.stop(15_000) };
+      return { url, pid: server.pid, stop: () => server.stop(15_000) };
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
