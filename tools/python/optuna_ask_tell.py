@@ -37,11 +37,13 @@ class Session:
         self.study = optuna.create_study(
             study_name=request["study"],
             storage=JournalStorage(JournalFileBackend(request["storage"])),
-            sampler=optuna.samplers.TPESampler(multivariate=True, seed=request["seed"]),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=0),
             direction=request["direction"],
             load_if_exists=True,
         )
+        # A study that goes on must not draw again what it drew in the beginning.
+        drawn = len(self.study.get_trials(deepcopy=False))
+        self.study.sampler = optuna.samplers.TPESampler(multivariate=True, seed=request["seed"] + drawn)
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             self.study.tell(trial.number, state=TrialState.FAIL)
         for parameters in request["enqueue"]:

@@ -83,11 +83,13 @@ describe('a study of Optuna', { skip }, () => {
     await study.ask();
     await study.close();
     const again = await openStudy(options);
+    const next = await again.ask();
     await again.close();
 
     assert.ok(Math.min(...values) < 0.05, `best ${Math.min(...values)}`);
     assert.ok(pruned > 3, `${pruned} pruned`);
     assert.equal(again.past.length, 31);
     assert.equal(again.past.at(-1)?.state, 'fail');
+    assert.ok(again.past.every(({ parameters }) => parameters['x'] !== next.parameters['x']));
   });
 });
