@@ -5,6 +5,7 @@ import { format, resolveConfig } from 'prettier';
 import { METRIC_CATALOGUE } from '../src/collect/index.ts';
 import { createProgram } from '../src/cli/program.ts';
 import { renderFeastRepository, renderFeaturePage, renderFeatureSchema } from './feature-pages.ts';
+import { renderSchedulerConfig } from './scheduler-config-page.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const QUOTED = /'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|`((?:[^`\\]|\\.)*)`/;
@@ -14,6 +15,7 @@ const GENERATED = '<!-- Written by `make fix`. Do not edit. -->';
 const pages: Readonly<Record<string, string>> = {
   'docs/reference/cli.md': renderCli(),
   'docs/reference/errors.md': renderErrors(),
+  'docs/reference/scheduler-config.md': `${GENERATED}\n\n${renderSchedulerConfig()}`,
   'docs/reference/features.md': `${GENERATED}\n\n${renderFeaturePage()}`,
   'docs/reference/features.schema.json': renderFeatureSchema(),
   'deploy/feast/features.py': renderFeastRepository(),

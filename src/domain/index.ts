@@ -38,4 +38,11 @@ export {
 } from './cluster/state.ts';
 export type { ClusterState } from './cluster/state.ts';
 export { growWorkloads, rebuildNodes, resetWorkload } from './cluster/change.ts';
-export { observeFinish, observeWorkloads, recordGap, recordScrape } from './cluster/load.ts';
+export {
+  observeFinish,
+  observeWorkloads,
+  recordGap,
+  recordPastWindow,
+  recordScrape,
+  renewLoadMoments,
+} from './cluster/load.ts';

@@ -51,7 +51,9 @@ export const serviceConfigSchema = z.strictObject({
         .min(0.1)
         .max(20)
         .default(2.5)
-        .describe('Score = 50 + 100 x gain x (total - mean).'),
+        .describe(
+          'Score = 50 + 100 x gain x (total - mean), the gain reduced where it would exceed 0 or 100.',
+        ),
       candidateLimit: z
         .int()
         .min(2)

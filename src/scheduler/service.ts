@@ -67,6 +67,8 @@ export interface SchedulerService {
 
 /** Margin of a caller's budget that stays for the way back. */
 const RETURN_RATIO = 0.8;
+/** Far longer than any decision takes. */
+const RETIRE_AFTER_MS = 5000;
 
 export async function createSchedulerService(options: SchedulerServiceOptions): Promise<SchedulerService> {
   const { config } = options;
@@ -89,6 +91,7 @@ class Service implements SchedulerService {
   private readonly ticker: Ticker;
   private readonly pushed: PushedLoad | undefined;
   private tlsReloader: TlsReloader | undefined;
+  private closing: Promise<void> | undefined;
 
   constructor(options: SchedulerServiceOptions, tls: HttpsOptions | undefined) {
     const { config, clock, log, registry } = options;
@@ -215,7 +218,9 @@ class Service implements SchedulerService {
     // The first look at the cluster comes before the first question.
     await next.tick(this.cluster.view);
     this.brain = next;
-    await before?.close();
+    // A decision that began with the old ones may still be under way.
+    const retire = (): void => void before?.close().catch(() => undefined);
+    if (before !== undefined) setTimeout(retire, RETIRE_AFTER_MS).unref();
   }
 
   tick(): Promise<void> {
@@ -233,7 +238,12 @@ class Service implements SchedulerService {
     return { port, probesPort };
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.closing ??= this.closeAll();
+    return this.closing;
+  }
+
+  private async closeAll(): Promise<void> {
     this.ticker.stop();
     await this.app.close();
     await this.probes?.close();

@@ -54,11 +54,16 @@ export function printShadow(verdict: ShadowVerdict): string {
       { header: 'CHECK', value: (check: ShadowVerdict['checks'][number]) => check.name },
       { header: 'VALUE', value: (check) => check.value, digits: 3 },
       { header: 'AT MOST', value: (check) => check.bar, digits: 3 },
-      { header: 'RESULT', value: (check) => (check.isPassed ? 'passed' : 'FAILED') },
+      { header: 'RESULT', value: (check) => resultOf(check) },
     ],
     verdict.checks,
   );
   return `${table}\n${checks}\n${SENTENCES[verdict.verdict]}\n`;
+}
+
+function resultOf({ value, isPassed }: ShadowVerdict['checks'][number]): string {
+  if (Number.isNaN(value)) return 'unknown';
+  return isPassed ? 'passed' : 'FAILED';
 }
 
 function reasonsOf(abstentions: ShadowVerdict['abstentions']): string {

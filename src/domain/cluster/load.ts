@@ -63,6 +63,31 @@ export function recordGap(state: ClusterState, lastStep: number, steps: number):
   }
 }
 
+/**
+ * Writes one 5-minute window of the past: one mean stands for all its scrapes. Numbers derived from the rings are
+ * not renewed; call `renewLoadMoments` once the past is in.
+ */
+export function recordPastWindow(state: ClusterState, usage: ScrapedUsage, endMs: number): void {
+  const { recentHistory, history } = state.view;
+  const stepMs = recentHistory.stepSeconds * 1000;
+  const steps = FIVE_MINUTES_SECONDS / recentHistory.stepSeconds;
+  for (let back = steps - 1; back >= 0; back--) {
+    pushRing(recentHistory, endMs - back * stepMs);
+    writeRing(recentHistory, usage.cpu, usage.memory);
+  }
+  pushRing(history, endMs);
+  writeRing(history, usage.cpu, usage.memory);
+}
+
+/** Renews every number derived from the rings. */
+export function renewLoadMoments({ view }: ClusterState): void {
+  const { recentHistory, history, metrics } = view;
+  renewShortMoments(metrics.cpu, recentHistory, recentHistory.cpuUsageRatio);
+  renewShortMoments(metrics.memory, recentHistory, recentHistory.memoryUsageRatio);
+  renewLongMoments(metrics.cpu, history, history.cpuUsageRatio);
+  renewLongMoments(metrics.memory, history, history.memoryUsageRatio);
+}
+
 function clearHead(ring: LoadRing, nodeCount: number): void {
   for (let node = 0; node < nodeCount; node++) {
     ring.cpuUsageRatio[node * ring.capacity + ring.head] = Number.NaN;

@@ -1,4 +1,11 @@
-import { observeWorkloads, pruneRecent, recordGap, recordScrape } from '#domain';
+import {
+  observeWorkloads,
+  pruneRecent,
+  recordGap,
+  recordPastWindow,
+  recordScrape,
+  renewLoadMoments,
+} from '#domain';
 import type { ClusterState } from '#domain';
 import { MINUTE_MS, SECOND_MS, clamp } from '#kernel/units';
 
@@ -31,35 +38,38 @@ export function createLoadIntake(state: ClusterState, options: LoadIntakeOptions
   const staleMs = options.staleSeconds * SECOND_MS;
   const stepMs = options.tickSeconds * SECOND_MS;
   let lastStep = -1;
+  let isPastNew = false;
+  const none = new Float64Array(0);
+  const buffers: UsageBuffers = { cpu: none, memory: none, scrapedAtMs: none };
   return {
     recordPast(report, atMs) {
       const step = Math.floor(atMs / stepMs);
-      if (step <= lastStep) return;
-      const window = (FIVE_MINUTES_SECONDS * SECOND_MS) / stepMs;
-      // One mean stands for all rounds of its window.
-      const first = Math.max(lastStep + 1, step - window + 1);
-      if (lastStep >= 0 && first > lastStep + 1) recordGap(state, first - 1, first - 1 - lastStep);
+      const windowSteps = (FIVE_MINUTES_SECONDS * SECOND_MS) / stepMs;
+      if (step <= lastStep || step % windowSteps !== 0) return;
+      const missed = lastStep < 0 ? 0 : step - windowSteps - lastStep;
+      if (missed > 0) recordGap(state, step - windowSteps, missed);
       keepLatest(latest, report, atMs);
-      const usage = readUsage(state, latest, atMs);
-      for (let at = first; at <= step; at++) {
-        recordScrape(state, usage, at);
-        alignRings(state, at * stepMs);
-      }
+      recordPastWindow(state, readUsage(state, buffers, latest, atMs), step * stepMs);
       lastStep = step;
+      isPastNew = true;
     },
     record(report, nowMs, pods) {
       const step = Math.floor(nowMs / stepMs);
-      if (step <= lastStep) return;
-      if (lastStep >= 0 && step > lastStep + 1) recordGap(state, step - 1, step - 1 - lastStep);
-      lastStep = step;
-      keepLatest(latest, report, nowMs);
-      recordScrape(state, readUsage(state, latest, nowMs - staleMs), step);
-      alignRings(state, step * stepMs);
+      const isNewStep = step > lastStep;
+      if (isNewStep) {
+        if (lastStep >= 0 && step > lastStep + 1) recordGap(state, step - 1, step - 1 - lastStep);
+        lastStep = step;
+        keepLatest(latest, report, nowMs);
+        recordScrape(state, readUsage(state, buffers, latest, nowMs - staleMs), step);
+        alignRings(state, step * stepMs);
+      }
+      if (isPastNew) renewLoadMoments(state);
+      isPastNew = false;
       const arePodsMeasured = report.pods !== undefined;
       if (arePodsMeasured) writePodUse(state, report, pods);
       else sharePodUse(state, nowMs);
       // Use that was only shared out says nothing of a workload.
-      if (arePodsMeasured && (step * options.tickSeconds) % FIVE_MINUTES_SECONDS === 0)
+      if (isNewStep && arePodsMeasured && (step * options.tickSeconds) % FIVE_MINUTES_SECONDS === 0)
         observeWorkloads(state);
       pruneRecent(state);
       if (latest.size > 2 * state.view.nodeCount + 100) forgetGone(latest, state);
@@ -72,7 +82,7 @@ function keepLatest(latest: Map<string, NodeLoad>, { nodes }: LoadReport, nowMs:
     const before = latest.get(name);
     const isNew = before === undefined || load.atMs > before.atMs;
     if (isNew && load.atMs <= nowMs + CLOCK_SKEW_MS && !Number.isNaN(ratioOf(load.cpuUsageRatio)))
-      latest.set(name, load);
+      latest.set(name, { ...load });
   }
 }
 
@@ -81,20 +91,37 @@ function ratioOf(value: number): number {
   return value >= 0 && value <= HIGHEST_RATIO ? clamp(value, 0, 1) : Number.NaN;
 }
 
+/** What is read into, kept from round to round: rounds of the past come by the hundred. */
+interface UsageBuffers {
+  cpu: Float64Array;
+  memory: Float64Array;
+  scrapedAtMs: Float64Array;
+}
+
 /** The newest load of each node, as long as it is young enough: one missed scrape is no reason to know nothing. */
-function readUsage(state: ClusterState, latest: ReadonlyMap<string, NodeLoad>, oldestMs: number) {
+function readUsage(
+  state: ClusterState,
+  buffers: UsageBuffers,
+  latest: ReadonlyMap<string, NodeLoad>,
+  oldestMs: number,
+): UsageBuffers {
   const { nodeNames, nodeCount, metrics } = state.view;
-  const cpu = new Float64Array(nodeCount).fill(Number.NaN);
-  const memory = new Float64Array(nodeCount).fill(Number.NaN);
-  const scrapedAtMs = metrics.scrapedAtMs.slice();
+  if (buffers.cpu.length !== nodeCount) {
+    buffers.cpu = new Float64Array(nodeCount);
+    buffers.memory = new Float64Array(nodeCount);
+    buffers.scrapedAtMs = new Float64Array(nodeCount);
+  }
+  buffers.cpu.fill(Number.NaN);
+  buffers.memory.fill(Number.NaN);
+  buffers.scrapedAtMs.set(metrics.scrapedAtMs);
   nodeNames.forEach((name, row) => {
     const load = latest.get(name);
     if (load === undefined || load.atMs < oldestMs) return;
-    cpu[row] = ratioOf(load.cpuUsageRatio);
-    memory[row] = ratioOf(load.memoryUsageRatio);
-    scrapedAtMs[row] = load.atMs;
+    buffers.cpu[row] = ratioOf(load.cpuUsageRatio);
+    buffers.memory[row] = ratioOf(load.memoryUsageRatio);
+    buffers.scrapedAtMs[row] = load.atMs;
   });
-  return { cpu, memory, scrapedAtMs };
+  return buffers;
 }
 
 /** Windows end on the grid, whenever the report of them came. */

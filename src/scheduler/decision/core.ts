@@ -48,7 +48,7 @@ export interface DecisionCoreOptions {
   readonly replica: string;
   /** Below this share of nodes with a fresh load the service abstains. */
   readonly minKnownRatio: number;
-  /** How far scores are spread: 50 + 100 x gain x (total - mean). */
+  /** How far scores are spread, at most: 50 + 100 x gain x (total - mean). */
   readonly scoreGain: number;
   /** Decisions under way at once, at most. */
   readonly concurrency: number;
@@ -177,11 +177,12 @@ class Core implements DecisionCore {
    */
   private spread(rows: Int32Array, { candidates, totals }: Rating): Int8Array {
     const mean = meanOf(totals);
+    const gain = Math.min(this.options.scoreGain, widestGain(totals, mean));
     const scoreOf = new Map<number, number>();
     for (let i = 0; i < candidates.length; i++) {
       const total = totals[i] as number;
       if (Number.isNaN(total)) continue;
-      const score = NEUTRAL_SCORE + 100 * this.options.scoreGain * (total - mean);
+      const score = NEUTRAL_SCORE + 100 * gain * (total - mean);
       scoreOf.set(candidates[i] as number, Math.round(clamp(score, 0, 100)));
     }
     return Int8Array.from(rows, (row) => (row < 0 ? UNKNOWN_SCORE : (scoreOf.get(row) ?? HELD_BACK_SCORE)));
@@ -296,6 +297,13 @@ function meanOf(totals: Float64Array): number {
     known++;
   }
   return sum / known;
+}
+
+/** The gain at which the candidate furthest from the average just reaches 0 or 100: beyond it order would be lost. */
+function widestGain(totals: Float64Array, mean: number): number {
+  let furthest = 0;
+  for (const total of totals) if (Math.abs(total - mean) > furthest) furthest = Math.abs(total - mean);
+  return 0.5 / furthest;
 }
 
 function knownOnly(evidence: object): JudgedNode['evidence'] {

@@ -126,6 +126,8 @@ class WorkerSignals implements RemoteSignals {
     const worker = new Worker(new URL('signals.worker.ts', import.meta.url), {
       workerData,
       execArgv: ['--disable-warning=ExperimentalWarning'],
+      // What lives long are typed arrays outside of the heap: a small young generation keeps the rest small.
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
     });
     this.worker = worker;
     this.sentNames = undefined;
