@@ -42,7 +42,8 @@ export function objectiveTable(reports: Reports): BenchTable {
 /** What the subject wins or loses, with its interval. */
 export function verdictTable(reports: Reports): BenchTable {
   return {
-    caption: 'mlsched: improvement, paired over seeds, bootstrap 95 % interval',
+    caption:
+      'mlsched: improvement, paired over seeds, bootstrap 95 % interval (- = the oracle did not run, or is not better than the rival)',
     columns: [
       'run',
       'against random',
@@ -56,10 +57,17 @@ export function verdictTable(reports: Reports): BenchTable {
       state(report.versusRandom),
       report.versusBest?.rival ?? '-',
       state(report.versusBest),
-      typeof report.towardsOracleRatio === 'number' ? percent(report.towardsOracleRatio) : '-',
+      hasRoom(report) ? percent(report.towardsOracleRatio ?? Number.NaN) : '-',
       unschedulable(report),
     ]),
   };
+}
+
+/** Whether the ceiling is above the best rival; at high demand it knows peaks but not how to give in. */
+function hasRoom({ policies, versusBest, towardsOracleRatio }: MeasuredReport): boolean {
+  const of = (name: string | undefined): number =>
+    policies.find(({ policy }) => policy === name)?.objective ?? Number.NaN;
+  return towardsOracleRatio !== undefined && of('peak-oracle') < of(versusBest?.rival);
 }
 
 function unschedulable(report: MeasuredReport): string {
@@ -160,11 +168,13 @@ export function judgeBars(reports: Reports): string[] {
     everyRun('no more unschedulable pods than the best rival (beyond 1 %)', reports, hasNoMoreUnschedulable),
     everyRun(
       `at least ${percent(ORACLE_BAR)} of the way from the best rival to the peak oracle`,
-      reports.filter(({ towardsOracleRatio }) => typeof towardsOracleRatio === 'number'),
+      reports.filter(hasRoom),
       ({ towardsOracleRatio }) => (towardsOracleRatio ?? 0) >= ORACLE_BAR,
     ),
-    everyRun('better than the best rival whichever weight is halved or doubled', reports, ({ sensitivity }) =>
-      sensitivity.every(({ improvementRatio }) => improvementRatio > 0),
+    everyRun(
+      'better than the best rival in the mean, whichever weight is halved or doubled',
+      reports,
+      ({ sensitivity }) => sensitivity.every(({ improvementRatio }) => improvementRatio > 0),
     ),
     everyRun(
       `burst pods of mlsched at most ${BURST_BAR} in burst-100`,
