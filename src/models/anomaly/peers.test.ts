@@ -29,7 +29,7 @@ function replay(moved: number, peerGroups?: (string | undefined)[]) {
   const histories = Array.from({ length: NODES }, (_, node) => quiet(STEPS, node + 10));
   for (let step = 0; step < STEPS; step++) {
     const scrape = histories.flatMap((rows, node) =>
-      rows.slice(step * 4, step * 4 + 4).map((v) => (step === STEPS - 1 && node < moved ? 0.95 : v)),
+      Array.from(rows.slice(step * 4, step * 4 + 4), (v) => (step === STEPS - 1 && node < moved ? 0.95 : v)),
     );
     monitor.update(Float32Array.from(scrape));
   }

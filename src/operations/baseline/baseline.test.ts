@@ -7,7 +7,7 @@ import * as fc from 'fast-check';
 import { openHistoryStore } from '#collect';
 import type { RawLoadSeries } from '#domain';
 import { HOUR_MS, MINUTE_MS } from '#kernel/units';
-import { outlineOf } from '../../../test/harness/page-outline.ts';
+import { outlineOf } from '../report/page-outline.ts';
 import { measureBaseline } from './measure.ts';
 import { readBaselineInput } from './read.ts';
 import { renderBaseline } from './render.ts';

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { ScoredNode } from '#domain';
 import type { ObjectiveParts, SimulationResult } from '#simulator';
 import type { ForecastResult, Improvement, PolicySummary, SimulateReport } from '#training';
-import { outlineOf } from '../../../test/harness/page-outline.ts';
+import { outlineOf } from './page-outline.ts';
 import { renderDemoReport } from './report.ts';
 import { renderSimulationReport } from './simulation-report.ts';
 import type { DemoReport } from './types.ts';
