@@ -8,7 +8,7 @@ import { loadForecaster } from '#models/forecast';
 import type { LoadForecaster } from '#models/forecast';
 import { forecastIndex, unknownSignals } from '#models/placement';
 import type { NodeSignals } from '#models/placement';
-import { MINUTE_MS, SECOND_MS } from '#kernel/units';
+import { clamp, MINUTE_MS, SECOND_MS } from '#kernel/units';
 
 /** What of a cluster the forecast and health models look at. */
 export type SignalView = Pick<ClusterView, 'nowMs' | 'nodeCount' | 'nodeNames' | 'metrics' | 'history'>;
@@ -76,7 +76,7 @@ class ModelSignals implements SignalSource {
     this.takeSamples(view);
     if (this.forecaster !== undefined && view.nowMs - this.forecastAtMs >= FORECAST_INTERVAL_MS) {
       this.forecastAtMs = view.nowMs;
-      this.writeForecasts(this.forecaster.forecast(this.histories, view.nowMs));
+      this.writeForecasts(this.forecaster.forecast(this.histories, view.nowMs), view);
     }
     this.judgeHealth(view);
     return this.signals;
@@ -141,19 +141,18 @@ class ModelSignals implements SignalSource {
     }
   }
 
-  private writeForecasts(forecasts: readonly NodeForecast[]): void {
+  private writeForecasts(forecasts: readonly NodeForecast[], view: SignalView): void {
     this.signals.cpuForecastRatio.fill(Number.NaN);
     this.signals.memoryForecastRatio.fill(Number.NaN);
     const nodeOf = new Map(this.histories.map(({ machine }, node) => [machine, node]));
     for (const forecast of forecasts) {
       const node = nodeOf.get(forecast.node);
-      if (forecast.kind !== 'forecast' || node === undefined) continue;
+      if (node === undefined) continue;
+      const band = bandOf(forecast, view, node);
+      if (band === undefined) continue;
       const table =
         forecast.target === 'cpu' ? this.signals.cpuForecastRatio : this.signals.memoryForecastRatio;
-      const horizon = HORIZON_MINUTES.indexOf(forecast.horizonMinutes);
-      table[forecastIndex(node, horizon, 0)] = forecast.low05Ratio;
-      table[forecastIndex(node, horizon, 1)] = forecast.medianRatio;
-      table[forecastIndex(node, horizon, 2)] = forecast.high95Ratio;
+      table.set(band, forecastIndex(node, HORIZON_MINUTES.indexOf(forecast.horizonMinutes), 0));
     }
   }
 
@@ -168,6 +167,28 @@ class ModelSignals implements SignalSource {
       this.signals.health[node] = monitor.healthRatios[this.slotOf.get(name) as number] as number;
     }
   }
+}
+
+/** Half the width of the band around a load that is all that is known of a node: one in ten changes is larger. */
+const YOUNG_BAND_RATIO = 0.2;
+
+/**
+ * Low, middle and high of a forecast. For a node too young to be forecast, its load of now with a wide band: without it a
+ * node that runs hot would look no worse than an idle one in its first hour.
+ *
+ * @returns Undefined when nothing is known.
+ */
+function bandOf(
+  forecast: NodeForecast,
+  { metrics, nowMs }: SignalView,
+  node: number,
+): readonly [number, number, number] | undefined {
+  if (forecast.kind === 'forecast') return [forecast.low05Ratio, forecast.medianRatio, forecast.high95Ratio];
+  const isFresh = nowMs - (metrics.scrapedAtMs[node] as number) <= STALE_MS;
+  if (forecast.reason !== 'too-little-history' || !isFresh) return undefined;
+  const load = metrics[forecast.target].latestRatio[node] as number;
+  if (Number.isNaN(load)) return undefined;
+  return [clamp(load - YOUNG_BAND_RATIO, 0, 1), load, clamp(load + YOUNG_BAND_RATIO, 0, 1)];
 }
 
 /** Brings what is known of a node to its new row. */
