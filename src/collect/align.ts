@@ -47,16 +47,28 @@ export function counterRates(
  * @returns Shape `[grid.length]`, NaN for windows without a known, finite sample.
  */
 export function windowMeans(timesMs: Float64Array, values: Float64Array, grid: Grid): Float64Array {
-  const sums = new Float64Array(grid.length);
-  const counts = new Int32Array(grid.length);
+  const means = new Float64Array(grid.length);
+  const counts = scratchCounts(grid.length);
   for (let i = 0; i < timesMs.length; i++) {
     const value = values[i] as number;
     const window = Math.ceil(((timesMs[i] as number) - grid.startMs) / grid.stepMs) - 1;
     if (window < 0 || window >= grid.length || !Number.isFinite(value)) continue;
-    sums[window] = (sums[window] as number) + value;
+    means[window] = (means[window] as number) + value;
     counts[window] = (counts[window] as number) + 1;
   }
-  return sums.map((sum, i) => (counts[i] === 0 ? NaN : sum / (counts[i] as number)));
+  for (let i = 0; i < means.length; i++) {
+    const count = counts[i] as number;
+    means[i] = count === 0 ? NaN : (means[i] as number) / count;
+  }
+  return means;
+}
+
+let counters = new Int32Array(0);
+
+/** Zeros, the same array each time: a large cluster has 100,000 series a round, and garbage of arrays is slow to go. */
+function scratchCounts(length: number): Int32Array {
+  if (counters.length < length) counters = new Int32Array(length);
+  return counters.fill(0, 0, length);
 }
 
 /** Folds series of one node into one, window by window; windows that a series does not know are left to the others. */
@@ -82,14 +94,19 @@ export class SeriesFold {
     }
   }
 
-  /** Shape `[length]`, NaN where no series knew a value. */
+  /** Shape `[length]`, NaN where no series knew a value. Ends the fold: the array is its own. */
   finish(shape: MetricDefinition['shape']): Float64Array {
-    return this.#totals.map((total, i) => {
+    const totals = this.#totals;
+    for (let i = 0; i < totals.length; i++) {
       const count = this.#counts[i] as number;
-      if (count === 0) return NaN;
-      const value = this.#combine === 'mean' ? total / count : total;
-      if (shape === 'plain') return value;
-      return clamp(shape === 'complement' ? 1 - value : value, 0, 1);
-    });
+      const value = this.#combine === 'mean' ? (totals[i] as number) / count : (totals[i] as number);
+      totals[i] = count === 0 ? NaN : shaped(value, shape);
+    }
+    return totals;
   }
+}
+
+function shaped(value: number, shape: MetricDefinition['shape']): number {
+  if (shape === 'plain') return value;
+  return clamp(shape === 'complement' ? 1 - value : value, 0, 1);
 }

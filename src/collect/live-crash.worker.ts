@@ -4,8 +4,11 @@
  */
 import { createManualClock } from '#kernel/clock';
 import { createRng } from '#kernel/rng';
-import { collectLive, createNodeIdentity, openHistoryStore } from './index.ts';
+// Not through the index: most of a victim's short life would be spent on loading what it does not use.
 import { createFakeReader } from './live-fixture.ts';
+import { collectLive } from './live.ts';
+import { createNodeIdentity } from './node-identity.ts';
+import { openHistoryStore } from './store/store.ts';
 
 const [directory = '', start = '', seed = ''] = process.argv.slice(2);
 const rng = createRng(Number(seed));

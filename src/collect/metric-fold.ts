@@ -51,7 +51,13 @@ export async function foldMetric(
     if (twin === undefined) parts.set(part, means);
     else if (takeLarger(twin, means)) counts.duplicates++;
   }
-  return new Map([...nodes].map(([node, parts]) => [node, finish(parts.values(), metric, grid)]));
+  const folded: NodeValues = new Map();
+  for (const [node, parts] of nodes) {
+    folded.set(node, finish(parts.values(), metric, grid));
+    // Its parts are garbage from here on, not only once all nodes are folded.
+    nodes.delete(node);
+  }
+  return folded;
 }
 
 function finish(parts: Iterable<Float64Array>, metric: MetricDefinition, grid: Grid): Float64Array {
