@@ -28,3 +28,5 @@ for requirements in tools/python/requirements-*.txt; do
 done
 say "building the control plane for the integration tests (cached; about 10 min the first time)"
 scheduler-plugin/build.sh control-plane plugin >/dev/null
+say "building metrics-server for the integration tests (cached; about 4 min the first time)"
+scheduler-plugin/metrics-server/build.sh >/dev/null

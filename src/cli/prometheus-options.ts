@@ -11,6 +11,8 @@ export interface PrometheusFlags {
   readonly certFile?: string;
   readonly keyFile?: string;
   readonly nodeMap?: string;
+  readonly kubernetes?: true;
+  readonly kubeconfig?: string;
   readonly timeout: number;
 }
 
@@ -28,6 +30,11 @@ export function withPrometheusFlags(command: ReturnType<typeof createCommand>) {
     .option('--cert-file <file>', 'PEM file of our own certificate, where it asks for one')
     .option('--key-file <file>', 'PEM file of the key to it')
     .option('--node-map <file>', 'YAML file of addresses and node names: `10.0.0.1: worker-1`')
+    .option(
+      '--kubernetes',
+      'name nodes as the API server lists them (KUBECONFIG, service account, ~/.kube/config)',
+    )
+    .option('--kubeconfig <file>', 'the same, with this kubeconfig')
     .option('--timeout <seconds>', 'deadline of one request', wholeNumber(1), DEFAULT_TIMEOUT_SECONDS);
 }
 
@@ -37,6 +44,7 @@ export function urlOption() {
 
 export function sourceOf(url: string, flags: PrometheusFlags): CollectSourceOptions {
   const { tokenFile, caFile, certFile, keyFile, nodeMap, timeout } = flags;
+  const kubernetes = clusterOf(flags);
   return {
     url,
     timeoutSeconds: timeout,
@@ -45,7 +53,17 @@ export function sourceOf(url: string, flags: PrometheusFlags): CollectSourceOpti
     ...(certFile !== undefined && { certificateFile: certFile }),
     ...(keyFile !== undefined && { keyFile }),
     ...(nodeMap !== undefined && { nodeMapFile: nodeMap }),
+    ...(kubernetes !== undefined && { kubernetes }),
   };
+}
+
+/** The way to the API server; undefined when none is asked for. */
+export function clusterOf({
+  kubernetes,
+  kubeconfig,
+}: Pick<PrometheusFlags, 'kubernetes' | 'kubeconfig'>): { readonly kubeconfig?: string } | undefined {
+  if (kubeconfig !== undefined) return { kubeconfig };
+  return kubernetes === true ? {} : undefined;
 }
 
 /** The store of a command: `--store`, else `history` in the state directory. */

@@ -19,9 +19,12 @@ export interface DaySpan {
   readonly stepMs: number;
 }
 
+/** Whatever answers with series of samples: a Prometheus, or what Metrics Server said in the last minutes. */
+export type SampleReader = Omit<PrometheusReader, 'protocol'> & Partial<Pick<PrometheusReader, 'protocol'>>;
+
 /** Where rows come from. */
 export interface SpanSource {
-  readonly reader: PrometheusReader;
+  readonly reader: SampleReader;
   readonly identity: NodeIdentity;
   readonly metrics?: readonly MetricDefinition[];
 }

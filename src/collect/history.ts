@@ -1,10 +1,9 @@
 import { noProgress } from '#kernel/progress';
 import type { Progress } from '#kernel/progress';
 import { clamp, DAY_MS, MINUTE_MS, SECOND_MS } from '#kernel/units';
-import type { PrometheusReader } from '#platform/prometheus';
 import { noHistory } from './errors.ts';
 import { everyRow, fetchSpan } from './fetch-span.ts';
-import type { RowFilter } from './fetch-span.ts';
+import type { RowFilter, SampleReader } from './fetch-span.ts';
 import { METRIC_CATALOGUE } from './metric-catalogue.ts';
 import type { MetricDefinition } from './metric-catalogue.ts';
 import type { NodeIdentity } from './node-identity.ts';
@@ -21,7 +20,7 @@ export interface CollectHistoryOptions extends FillOptions {
 }
 
 export interface FillOptions {
-  readonly reader: PrometheusReader;
+  readonly reader: SampleReader;
   readonly identity: NodeIdentity;
   /** Span to fetch, epoch milliseconds, `[startMs, endMs)`; begins at the midnight (UTC) before `startMs`. */
   readonly startMs: number;

@@ -117,7 +117,7 @@ async function collectRound(live: Live): Promise<LiveRound> {
 
 /** A token can be renewed, a disk emptied, a server repaired, all without restarting us. */
 function isPassing(error: MlschedError): boolean {
-  return error.code.startsWith('MLS_PROMETHEUS_') || error.code === 'MLS_FILES_DISK_FULL';
+  return /^MLS_(PROMETHEUS|KUBERNETES)_/.test(error.code) || error.code === 'MLS_FILES_DISK_FULL';
 }
 
 async function catchUp(live: Live, atMs: number): Promise<LiveRound> {

@@ -1,18 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { collectLive, createLiveMetrics, openHistoryStore } from '#collect';
-import type { HistoryStore, LiveRound } from '#collect';
+import type { HistoryStore, LiveRound, NodeIdentity, SpanSource } from '#collect';
 import { systemClock } from '#kernel/clock';
 import { isMlschedError, messageOf } from '#kernel/errors';
 import type { Log } from '#kernel/log';
 import { createMetricRegistry } from '#kernel/metrics';
 import { DAY_SECONDS, MINUTE_MS, SECOND_MS } from '#kernel/units';
+import type { OpenAccessOptions } from '#platform/kubernetes';
 import { createHttpServer, listen } from '#platform/http-server';
 import { openSource } from './collect-source.ts';
-import type { CollectSource, CollectSourceOptions } from './collect-source.ts';
+import type { CollectSourceOptions } from './collect-source.ts';
+import { openMetricsServer } from './metrics-server-source.ts';
 import { createRoundLog } from './round-log.ts';
 
 export interface CollectLiveRequest {
-  readonly source: CollectSourceOptions;
+  /** A Prometheus, or Metrics Server behind an API server. */
+  readonly source: CollectSourceOptions | { readonly metricsServer: OpenAccessOptions };
   readonly storeDirectory: string;
   /** Days to reach back when the store is empty. */
   readonly days: number;
@@ -57,13 +60,16 @@ export async function runCollectLive(request: CollectLiveRequest): Promise<Colle
   request.onListening(await listen(server, request.host, request.port));
   const tell = createRoundLog(log);
   let store: HistoryStore | undefined;
+  let opened: LiveSource | undefined;
   try {
     store = await waitForStore(request, (reason) => (state.reason = reason));
-    const source = store && (await waitForSource(request, (reason) => (state.reason = reason)));
+    const source = (opened = store && (await waitForSource(request, (reason) => (state.reason = reason))));
     if (store === undefined || source === undefined) return { rounds: 0, rows: 0, coveredTo: undefined };
     const writer = store;
     let beganMs = performance.now();
     let refreshedMs = 0;
+    const tellConflicts = createConflictLog(log, source.identity);
+    tellConflicts();
     const onRound = (round: LiveRound): void => {
       metrics.observe(round, (performance.now() - beganMs) / SECOND_MS);
       metrics.observeStore({
@@ -89,21 +95,27 @@ export async function runCollectLive(request: CollectLiveRequest): Promise<Colle
       intervalSeconds: stepSeconds,
       async onRoundBegin() {
         beganMs = performance.now();
+        await source.poll?.();
         // A node must not be stored by its address and later by its name: until the first row, names are looked for.
         if (state.rows > 0 && beganMs - refreshedMs < REFRESH_MS) return;
         await source.refresh(systemClock.nowMs());
         refreshedMs = beganMs;
+        tellConflicts();
       },
       onRound,
     });
     await store.flush();
-    const coveredMs = store.days().at(-1)?.[1].coveredToMs;
-    const coveredTo = coveredMs === undefined ? undefined : new Date(coveredMs).toISOString();
-    return { rounds: state.rounds, rows: state.rows, coveredTo };
+    return { rounds: state.rounds, rows: state.rows, coveredTo: coveredTo(store) };
   } finally {
+    opened?.close?.();
     await store?.close();
     await server.close();
   }
+}
+
+function coveredTo(store: HistoryStore): string | undefined {
+  const coveredMs = store.days().at(-1)?.[1].coveredToMs;
+  return coveredMs === undefined ? undefined : new Date(coveredMs).toISOString();
 }
 
 type Tell = (reason: string) => void;
@@ -115,7 +127,7 @@ function waitForStore(request: CollectLiveRequest, tell: Tell): Promise<HistoryS
     work: async () => {
       const store = await openHistoryStore(
         storeDirectory,
-        { source: 'prometheus', stepSeconds },
+        { source: 'metricsServer' in request.source ? 'metrics-server' : 'prometheus', stepSeconds },
         'collect live',
       );
       for (const file of store.damagedFiles)
@@ -127,10 +139,21 @@ function waitForStore(request: CollectLiveRequest, tell: Tell): Promise<HistoryS
   });
 }
 
-function waitForSource(request: CollectLiveRequest, tell: Tell): Promise<CollectSource | undefined> {
+interface LiveSource extends SpanSource {
+  /** As of `CollectSource`. */
+  refresh(nowMs: number): Promise<void>;
+  /** Waited for before each round. */
+  poll?(): Promise<void>;
+  close?(): void;
+}
+
+/** What waiting cannot cure. */
+const LASTING = ['MLS_PROMETHEUS_BAD_ADDRESS', 'MLS_KUBERNETES_NO_ACCESS', 'MLS_KUBERNETES_BAD_ACCESS'];
+
+function waitForSource(request: CollectLiveRequest, tell: Tell): Promise<LiveSource | undefined> {
   return waitFor(request, {
-    work: () => openSource(request.source, systemClock.nowMs()),
-    isPassing: (code) => code.startsWith('MLS_PROMETHEUS_') && code !== 'MLS_PROMETHEUS_BAD_ADDRESS',
+    work: () => openLiveSource(request),
+    isPassing: (code) => /^MLS_(PROMETHEUS|KUBERNETES)_/.test(code) && !LASTING.includes(code),
     tell,
   });
 }
@@ -152,4 +175,36 @@ async function waitFor<T>(
     }
   }
   return undefined;
+}
+
+async function openLiveSource({ source, stepSeconds, log }: CollectLiveRequest): Promise<LiveSource> {
+  if ('metricsServer' in source) {
+    const opened = await openMetricsServer(source.metricsServer, stepSeconds);
+    return { ...opened, refresh: () => Promise.resolve() };
+  }
+  const opened = await openSource(source, systemClock.nowMs());
+  return {
+    ...opened,
+    async refresh(nowMs) {
+      try {
+        await opened.refresh(nowMs);
+      } catch (error) {
+        // Names are known already: samples must not wait for the API server.
+        if (!isMlschedError(error) || !error.code.startsWith('MLS_KUBERNETES_')) throw error;
+        log.warning('names of nodes were not renewed', { code: error.code, cause: error.message });
+      }
+    },
+  };
+}
+
+/** Tells each conflict once. */
+function createConflictLog(log: Log, identity: NodeIdentity): () => void {
+  const told = new Set<string>();
+  return () => {
+    for (const { sentence, address } of identity.conflicts) {
+      if (told.has(sentence)) continue;
+      told.add(sentence);
+      log.warning('sources disagree on a node', { address, conflict: sentence });
+    }
+  };
 }

@@ -5,6 +5,8 @@ import { createNodeIdentity, discoverNodes, METRIC_CATALOGUE } from '#collect';
 import type { NodeAddresses, NodeIdentity } from '#collect';
 import { MlschedError, messageOf } from '#kernel/errors';
 import { MINUTE_MS } from '#kernel/units';
+import { createKubernetesClient, listNodes, openClusterAccess } from '#platform/kubernetes';
+import type { OpenAccessOptions } from '#platform/kubernetes';
 import { openReader } from '#platform/prometheus';
 import type { PrometheusOptions, PrometheusReader } from '#platform/prometheus';
 
@@ -12,14 +14,17 @@ import type { PrometheusOptions, PrometheusReader } from '#platform/prometheus';
 export interface CollectSourceOptions extends PrometheusOptions {
   /** YAML file of addresses and node names. */
   readonly nodeMapFile?: string;
-  /** Nodes as the API server lists them; without it, the source is asked. */
-  readonly clusterNodes?: readonly NodeAddresses[];
+  /** The API server that lists the nodes; without it, Prometheus is asked. */
+  readonly kubernetes?: OpenAccessOptions;
 }
 
 export interface CollectSource {
   readonly reader: PrometheusReader;
   readonly identity: NodeIdentity;
-  /** Learns the names of nodes that have come since; an address keeps the name that it has. */
+  /**
+   * Learns the names of nodes that have come since. Named by Prometheus, an address keeps the name that it has; named by
+   * the API server, the newest node has it, and nodes that are gone keep theirs as long as nobody else claims it.
+   */
   refresh(nowMs: number): Promise<void>;
 }
 
@@ -29,7 +34,7 @@ const NodeMap = z.record(z.string(), z.string().min(1));
 /**
  * Connects to a Prometheus by the fastest protocol that it has, and learns the names of its nodes.
  *
- * @throws MlschedError `MLS_PROMETHEUS_*`, `MLS_SERVICES_NODE_MAP`.
+ * @throws MlschedError `MLS_PROMETHEUS_*`, `MLS_KUBERNETES_*`, `MLS_SERVICES_NODE_MAP`.
  */
 export async function openSource(options: CollectSourceOptions, nowMs: number): Promise<CollectSource> {
   const staticNames = options.nodeMapFile === undefined ? {} : await readNodeMap(options.nodeMapFile);
@@ -39,7 +44,8 @@ export async function openSource(options: CollectSourceOptions, nowMs: number): 
     startMs: nowMs - PROBE_MS,
     endMs: nowMs,
   });
-  const known = [...(options.clusterNodes ?? (await discoverNodes(reader, nowMs)))];
+  const { kubernetes } = options;
+  const known = kubernetes === undefined ? await discoverNodes(reader, nowMs) : await askCluster(kubernetes);
   let current = createNodeIdentity({ staticNames, clusterNodes: known });
   return {
     reader,
@@ -50,7 +56,13 @@ export async function openSource(options: CollectSourceOptions, nowMs: number): 
       resolve: (labels) => current.resolve(labels),
     },
     async refresh(presentMs) {
-      if (options.clusterNodes !== undefined) return;
+      if (kubernetes !== undefined) {
+        const present = await askCluster(kubernetes);
+        const names = new Set(present.map(({ name }) => name));
+        known.splice(0, known.length, ...known.filter(({ name }) => !names.has(name)), ...present);
+        current = createNodeIdentity({ staticNames, clusterNodes: known });
+        return;
+      }
       const taken = new Set(known.flatMap(({ addresses }) => addresses));
       for (const { name, addresses } of await discoverNodes(reader, presentMs)) {
         const added = addresses.filter((address) => !taken.has(address));
@@ -59,6 +71,16 @@ export async function openSource(options: CollectSourceOptions, nowMs: number): 
       current = createNodeIdentity({ staticNames, clusterNodes: known });
     },
   };
+}
+
+/** @throws MlschedError `MLS_KUBERNETES_*`. */
+async function askCluster(access: OpenAccessOptions): Promise<NodeAddresses[]> {
+  const client = createKubernetesClient(await openClusterAccess(access));
+  try {
+    return await listNodes(client);
+  } finally {
+    client.close();
+  }
 }
 
 /** @throws MlschedError `MLS_SERVICES_NODE_MAP`. */

@@ -1,10 +1,11 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { createAuthority } from './certificates.ts';
 import {
   buildFromModules,
   isSecureOk,
@@ -41,6 +42,8 @@ export interface ControlPlaneOptions {
   readonly withControllerManager?: boolean;
   /** Fake nodes and pods become ready; without, pods stay as the scheduler bound them. */
   readonly withKwok?: boolean;
+  /** kwok serves what its pods use (annotations `kwok.x-k8s.io/usage-cpu` and `-memory`), and APIs can be aggregated. */
+  readonly withNodeMetrics?: boolean;
 }
 
 interface Ports {
@@ -221,11 +224,27 @@ async function startApiServer(setting: Setting, running: ServerProcess[]): Promi
         ? []
         : ['--disable-admission-plugins=TaintNodesByCondition,ServiceAccount']),
       '--enable-priority-and-fairness=false',
+      ...(setting.options.withNodeMetrics === true ? aggregationFlags(folder) : []),
     ],
     log,
   );
   running.push(server);
   await waitUntilReady(server, log, () => isSecureOk(ports.api, setting.tokens.admin));
+}
+
+/** How the API server proves to an aggregated one in whose name it asks. */
+function aggregationFlags(folder: string): string[] {
+  const authority = createAuthority(join(folder, 'pki'), 'front-proxy');
+  const { certificateFile, keyFile } = authority.issue('front-proxy-client');
+  return [
+    `--requestheader-client-ca-file=${authority.caFile}`,
+    '--requestheader-allowed-names=front-proxy-client',
+    '--requestheader-username-headers=X-Remote-User',
+    '--requestheader-group-headers=X-Remote-Group',
+    '--requestheader-extra-headers-prefix=X-Remote-Extra-',
+    `--proxy-client-cert-file=${certificateFile}`,
+    `--proxy-client-key-file=${keyFile}`,
+  ];
 }
 
 async function startControllerManager(setting: Setting, running: ServerProcess[]): Promise<void> {
@@ -267,10 +286,10 @@ async function startKwok(setting: Setting, running: ServerProcess[]): Promise<vo
   const { folder, binaries, ports } = setting;
   const log = join(folder, 'logs/kwok.log');
   const config = join(folder, 'kwok.yaml');
-  writeFileSync(
-    config,
-    KWOK_STAGES.map((name) => readFileSync(join(binaries, `${name}.yaml`), 'utf8')).join('\n---\n'),
-  );
+  const isMeasured = setting.options.withNodeMetrics === true;
+  const parts = KWOK_STAGES.map((name) => join(binaries, `${name}.yaml`));
+  if (isMeasured) parts.push(...usageParts());
+  writeFileSync(config, parts.map((file) => readFileSync(file, 'utf8')).join('\n---\n'));
   const server = startProcess(
     'kwok',
     [
@@ -281,12 +300,29 @@ async function startKwok(setting: Setting, running: ServerProcess[]): Promise<vo
       '--node-ip=127.0.0.1',
       `--node-port=${ports.kwok}`,
       `--server-address=127.0.0.1:${ports.kwok}`,
+      ...(isMeasured
+        ? [
+            `--tls-cert-file=${join(folder, 'pki/apiserver.crt')}`,
+            `--tls-private-key-file=${join(folder, 'pki/apiserver.key')}`,
+          ]
+        : []),
       `--node-lease-duration-seconds=${setting.options.withControllerManager === true ? 40 : 0}`,
     ],
     log,
   );
   running.push(server);
   await waitUntilReady(server, log, () => isPlainOk(`http://127.0.0.1:${ports.kwok}/healthz`));
+}
+
+/** kwok's own definitions of a kubelet's resource metrics. */
+function usageParts(): string[] {
+  const module = execFileSync('go', ['list', '-m', '-f', '{{.Dir}}', 'sigs.k8s.io/kwok'], {
+    cwd: resolve(import.meta.dirname, '../../scheduler-plugin'),
+    encoding: 'utf8',
+  }).trim();
+  return ['resource/metrics-resource', 'usage/usage-from-annotation'].map((name) =>
+    join(module, 'kustomize/metrics', `${name}.yaml`),
+  );
 }
 
 function isPlainOk(url: string): Promise<boolean> {

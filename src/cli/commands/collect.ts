@@ -1,4 +1,6 @@
-import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import { MlschedError } from '#kernel/errors';
+import type { CollectLiveRequest } from '#services/collect-live';
 import { createCommand, wholeNumber } from '../options.ts';
 import {
   printCollectExport,
@@ -8,7 +10,14 @@ import {
   printCollectStatus,
   printCompaction,
 } from '../printers/collect.ts';
-import { createPrometheusCommand, sourceOf, storeDirectory, urlOption } from '../prometheus-options.ts';
+import {
+  clusterOf,
+  createPrometheusCommand,
+  sourceOf,
+  storeDirectory,
+  urlOption,
+} from '../prometheus-options.ts';
+import type { PrometheusFlags } from '../prometheus-options.ts';
 import { runCommand } from '../run-command.ts';
 
 const DEFAULT_DAYS = 30;
@@ -78,9 +87,15 @@ function liveCommand() {
     [
       'mlsched collect live --prometheus http://prometheus:9090',
       'mlsched collect live --prometheus http://prometheus:9090 --days 30 --retention-days 400',
+      'mlsched collect live --metrics-server --kubeconfig ~/.kube/config',
     ],
   )
-    .addOption(urlOption().makeOptionMandatory())
+    .addOption(urlOption())
+    .addOption(
+      new Option('--metrics-server', 'light source: CPU and memory from Metrics Server').conflicts(
+        'prometheus',
+      ),
+    )
     .option('--store <directory>', STORE_TEXT)
     .option('--days <number>', 'days to reach back when the store is empty', wholeNumber(1), 1)
     .option('--step <seconds>', 'distance of two rows of a node', wholeNumber(1), DEFAULT_STEP_SECONDS)
@@ -100,7 +115,7 @@ function liveCommand() {
             const log = createLog({ service: 'collect' });
             const { retentionDays } = options;
             const data = await runCollectLive({
-              source: sourceOf(options.prometheus as string, options),
+              source: liveSource(options),
               storeDirectory: storeDirectory(options.store),
               days: options.days,
               stepSeconds: options.step,
@@ -118,6 +133,21 @@ function liveCommand() {
         options,
       ),
     );
+}
+
+type LiveFlags = PrometheusFlags & {
+  readonly prometheus?: string | undefined;
+  readonly metricsServer?: true | undefined;
+};
+
+/** @throws MlschedError `MLS_CLI_NO_SOURCE`. */
+function liveSource(flags: LiveFlags): CollectLiveRequest['source'] {
+  if (flags.metricsServer === true) return { metricsServer: clusterOf(flags) ?? {} };
+  if (flags.prometheus !== undefined) return sourceOf(flags.prometheus, flags);
+  throw new MlschedError('MLS_CLI_NO_SOURCE', 'nothing to collect from was named', {
+    kind: 'invalid-input',
+    hint: 'Give --prometheus URL, or --metrics-server.',
+  });
 }
 
 /** Aborted by the first SIGINT or SIGTERM; a second one ends the process as usual. */

@@ -108,6 +108,20 @@ export function refused(server: string, what: string, status: number, message: s
   });
 }
 
+/** The cluster does not serve `metrics.k8s.io`. */
+export function noMetricsServer(server: string, cause: unknown): MlschedError {
+  return new MlschedError(
+    'MLS_KUBERNETES_NO_METRICS_SERVER',
+    `API server ${server} does not serve metrics.k8s.io/v1beta1: Metrics Server is not installed`,
+    {
+      kind: 'not-found',
+      hint: 'Install Metrics Server (`kubectl top nodes` must answer), or collect from a Prometheus with --prometheus.',
+      details: { server },
+      cause,
+    },
+  );
+}
+
 /** Something that we did not foresee, while following a kind. */
 export function broken(plural: string, cause: unknown): MlschedError {
   return new MlschedError('MLS_KUBERNETES_WATCH', `watch of ${plural}: ${messageOf(cause)}`, {

@@ -3,6 +3,8 @@ export type { ClusterAccess, Credentials, OpenAccessOptions } from './access.ts'
 export { createKubernetesClient } from './client.ts';
 export type { ApiRequest, ClientOptions, KubernetesClient } from './client.ts';
 export { quantityMillis, quantityMillisExact, quantityValue } from './quantity.ts';
+export { listNodes, readNodeUse, readPodUse } from './resource-metrics.ts';
+export type { ResourceUse } from './resource-metrics.ts';
 export { watchNodes, watchPods } from './resources.ts';
 export type { WatchPodsOptions } from './resources.ts';
 export type { Watch, WatchEvent, WatchOptions, WatchStatus, WatchTuning } from './watch-types.ts';
