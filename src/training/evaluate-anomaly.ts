@@ -6,7 +6,7 @@ import type { Progress } from '#kernel/progress';
 import { createRng } from '#kernel/rng';
 import type { Rng } from '#kernel/rng';
 import { DAY_SECONDS } from '#kernel/units';
-import { AlertState, fitAnomalyModel, scoreHistory } from '#models/anomaly';
+import { AlertState, fitAnomalyModel, scoreAlertHistory } from '#models/anomaly';
 
 import { countAlarms, measuresOf, poolCounts } from './anomaly-measures.ts';
 import type { AlarmCounts, AlarmMeasures } from './anomaly-measures.ts';
@@ -99,7 +99,7 @@ function judgeMachine(machine: AnomalyMachine, seed: number, stepSeconds: number
 export function scoreOurs(machine: AnomalyMachine, seed: number, stepSeconds: number): Float64Array {
   const { metricNames, train, test } = machine;
   const model = fitAnomalyModel([{ rows: train }], { metricNames, stepSeconds, seed });
-  return scoreHistory(model, test);
+  return scoreAlertHistory(model, test);
 }
 
 function detectOurs(machine: AnomalyMachine, seed: number, stepSeconds: number): Uint8Array {

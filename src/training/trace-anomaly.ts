@@ -1,6 +1,6 @@
 import { readAnomalyMachines } from '#collect';
 import type { AnomalyMachine } from '#collect';
-import { AlertState, fitAnomalyModel, scoreHistory } from '#models/anomaly';
+import { AlertState, fitAnomalyModel, scoreAlertHistory } from '#models/anomaly';
 
 /** The anomaly score of one labelled machine over its test span, for a plot. */
 export interface AnomalyTrace {
@@ -38,7 +38,7 @@ function traceMachine(
 ): AnomalyTrace {
   const { metricNames } = machine;
   const model = fitAnomalyModel([{ rows: machine.train }], { metricNames, stepSeconds: STEP_SECONDS, seed });
-  const score = scoreHistory(model, machine.test);
+  const score = scoreAlertHistory(model, machine.test);
   const state = new AlertState(1);
   const levels = Array.from(score, (value) => state.update(0, value));
   const alarms = runsOf(score.length, (step) => levels[step] === 'alert');

@@ -18,11 +18,12 @@ export class AlertState {
    * Takes up one sample.
    *
    * @param strength - In multiples of the alert threshold; NaN = unknown: never opens an alert, counts as quiet.
+   * @param softStrength - Evidence that makes a node suspect and has no part in alerts.
    */
-  update(node: number, strength: number): HealthLevel {
+  update(node: number, strength: number, softStrength = 0): HealthLevel {
     if (strength >= 1) this.#isOpen[node] = 1;
     if (this.#isOpen[node] === 1) return this.#hold(node, strength);
-    return strength >= DETECTOR.suspectRatio ? 'suspect' : 'normal';
+    return Math.max(strength, softStrength) >= DETECTOR.suspectRatio ? 'suspect' : 'normal';
   }
 
   #hold(node: number, strength: number): HealthLevel {

@@ -14,6 +14,7 @@ interface Header {
   readonly stepSeconds: number;
   readonly forestFloor: number;
   readonly alertStrength: number;
+  readonly shiftLevel: number;
   readonly featuresPerSplit: number;
   readonly sampleSize: number;
   readonly trees: number;
@@ -33,6 +34,7 @@ export function saveAnomalyModel(model: AnomalyModel): ModelArtefact {
     stepSeconds: model.stepSeconds,
     forestFloor: model.forestFloor,
     alertStrength: model.alertStrength,
+    shiftLevel: model.shiftLevel,
     featuresPerSplit: forest.featuresPerSplit,
     sampleSize: forest.sampleSize,
     trees: forest.roots.length,
@@ -77,6 +79,7 @@ function arraysOf({
   dailyExtremes,
   largestDeviations,
   largestRises,
+  shiftScales,
   forest,
 }: AnomalyModel): NumberArray[] {
   const { roots, features, weights, thresholds, right, pathLengths } = forest;
@@ -85,6 +88,7 @@ function arraysOf({
     dailyExtremes,
     largestDeviations,
     largestRises,
+    shiftScales,
     roots,
     features,
     weights,
@@ -119,6 +123,8 @@ function emptyModel(header: Header): AnomalyModel {
     forest,
     forestFloor: header.forestFloor,
     alertStrength: header.alertStrength,
+    shiftScales: new Float64Array(metrics),
+    shiftLevel: header.shiftLevel,
   };
 }
 
@@ -159,7 +165,8 @@ function readHeader(bytes: Uint8Array | undefined): Header {
   }
   if (!isColumnList(header.exhaustible, names.length))
     throw artefactInvalid('its exhaustible metrics are no columns');
-  for (const key of ['stepSeconds', 'forestFloor', 'alertStrength'] as const) requirePositive(header, key);
+  for (const key of ['stepSeconds', 'forestFloor', 'alertStrength', 'shiftLevel'] as const)
+    requirePositive(header, key);
   for (const key of ['featuresPerSplit', 'sampleSize', 'trees', 'nodes'] as const) requireCount(header, key);
   return header as Header;
 }
@@ -183,12 +190,17 @@ function requireCount(header: Partial<Header>, key: keyof Header): void {
   if (!Number.isInteger(value) || value > LARGEST_COUNT) throw artefactInvalid(`${key} is ${value}`);
 }
 
-function checkModel({ scales, dailyExtremes, largestDeviations, largestRises, forest }: AnomalyModel): void {
+function checkModel(model: AnomalyModel): void {
+  const { scales, dailyExtremes, largestDeviations, largestRises, shiftScales, forest } = model;
   const { featureCount, roots, features, weights, thresholds, right, pathLengths } = forest;
   const nodes = right.length;
   const isFinite = (array: NumberArray): boolean => array.every((value) => Number.isFinite(value));
   const isWithin = (array: Int32Array, limit: number): boolean => array.every((i) => i >= 0 && i < limit);
-  if (![scales, largestDeviations].every((part) => part.every((scale) => scale > 0 && scale < Infinity))) {
+  if (
+    ![scales, largestDeviations, shiftScales].every((part) =>
+      part.every((scale) => scale > 0 && scale < Infinity),
+    )
+  ) {
     throw artefactInvalid('a scale is not above 0');
   }
   if (![dailyExtremes, largestRises].every((part) => part.every((value) => value >= 0 && value < Infinity))) {

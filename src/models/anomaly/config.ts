@@ -36,6 +36,8 @@ export const DETECTOR = {
   forestRows: 50_000,
   /** Quantile of the training scores below which the forest sees nothing new. */
   forestQuantile: 0.9,
+  /** The same where training held no vote at all: such a forest scores everything 0.5. */
+  votelessForestFloor: 0.25,
   /** Fewer votes than this have no strength, whatever the forest says: it is not asked. */
   leastVotes: 0.2,
   /** Quantile of the training strengths that the alert threshold is a multiple of, and its least value. */
@@ -71,9 +73,23 @@ export const DETECTOR = {
   quietSamples: 10,
   /** Share of the threshold from which a node is suspect. */
   suspectRatio: 0.25,
+  /** Rises are smoothed over this time before they count as lasting. */
+  shiftSeconds: 600,
+  /** Quantile of the training's smoothed rises that is ordinary, and its least value as a share of the largest sample. */
+  shiftQuantile: 0.99,
+  shiftFloorRatio: 0.1,
+  /** Quantile of the training's evidence at which a node becomes suspect. */
+  shiftLevelQuantile: 0.99,
+  /** What a metric alone counts; one that fills up counts whole from this level on. */
+  shiftAloneWeight: 0.5,
+  nearlyFullRatio: 0.85,
+  /** What is left of an hour's habit after a day. */
+  shiftFadePerDay: 0.8,
+  /** Soft evidence never opens an alert by itself. */
+  shiftMostStrength: 0.9,
 } as const;
 
-export const NODE_ANOMALY_SCHEMA = '1';
+export const NODE_ANOMALY_SCHEMA = '2';
 
 /** The detector's spans in samples of one length. */
 export interface Spans {

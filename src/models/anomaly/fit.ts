@@ -8,6 +8,8 @@ import { fitIsolationForest, scoreIsolationForest } from './isolation-forest.ts'
 import type { IsolationForest } from './isolation-forest.ts';
 import { RollingMedians } from './rolling-medians.ts';
 import { strengthOf } from './strength.ts';
+import { badDirection, shiftWeight, ShiftWatch } from './sustained-shift.ts';
+import type { ShiftModel } from './sustained-shift.ts';
 import type { AnomalyModel } from './types.ts';
 import { VoteCounter } from './vote-counter.ts';
 import type { VoteModel } from './vote-counter.ts';
@@ -56,28 +58,38 @@ export function fitAnomalyModel(spans: readonly TrainingSpan[], options: FitOpti
     const longest = Math.max(0, ...spans.map(({ rows }) => rows.length / metricCount));
     throw tooLittleData('training samples of one machine', longest, needed);
   }
-  const learned = usable.map(({ rows }) => learnScales(rows, metricCount, options.stepSeconds));
+  const learned = usable.map(({ rows }) => learnScales(rows, options));
   const votes: VoteModel = {
     stepSeconds: options.stepSeconds,
     scales: mediansOver(learned.map(({ scales }) => scales)),
     dailyExtremes: mediansOver(learned.map(({ dailyExtremes }) => dailyExtremes)),
     largestDeviations: largestOver(learned),
   };
-  const cast = usable.map(({ rows }) => castVotes(votes, rows));
+  const exhaustible = Int32Array.from(options.exhaustible ?? [], (name) => options.metricNames.indexOf(name));
+  const shifts: ShiftModel = {
+    metricNames: options.metricNames,
+    stepSeconds: options.stepSeconds,
+    exhaustible,
+    shiftScales: mediansOver(learned.map(({ shiftScales }) => shiftScales)),
+    shiftLevel: 1,
+  };
+  const cast = usable.map(({ rows }) => castVotes(votes, shifts, rows));
   const forest = growForest(cast, metricCount, options.seed);
   const scores = cast.map((votes) => scoreIsolationForest(forest, votes.rows));
-  const forestFloor = quantile(
-    scores.map((part) => quantile(part, DETECTOR.forestQuantile)),
-    0.5,
-  );
+  const forestFloor = floorOf(forest, scores);
   const strengths = cast.map(({ sums }, i) =>
     sums.map((sum, step) => strengthOf(sum, scores[i]?.[step] as number, forestFloor)),
   );
-  const exhaustible = Int32Array.from(options.exhaustible ?? [], (name) => options.metricNames.indexOf(name));
   return {
     ...votes,
-    metricNames: options.metricNames,
-    exhaustible,
+    ...shifts,
+    shiftLevel: Math.max(
+      1,
+      quantile(
+        cast.map((part) => part.shiftLevel),
+        0.5,
+      ),
+    ),
     largestRises: learnRises(usable, options.stepSeconds, exhaustible, metricCount),
     forest,
     forestFloor,
@@ -85,22 +97,41 @@ export function fitAnomalyModel(spans: readonly TrainingSpan[], options: FitOpti
   };
 }
 
+/** Forest score up to which votes are nothing new; a forest that never saw a vote finds every vote new. */
+function floorOf(forest: IsolationForest, scores: readonly Float64Array[]): number {
+  if (forest.right.every((child) => child === 0)) return DETECTOR.votelessForestFloor;
+  return quantile(
+    scores.map((part) => quantile(part, DETECTOR.forestQuantile)),
+    0.5,
+  );
+}
+
 interface Scales {
   readonly scales: Float64Array;
   readonly dailyExtremes: Float64Array;
   /** Shape `[metrics]`: the largest deviation of all. */
   readonly largest: Float64Array;
+  /** Shape `[metrics]`: an ordinary rise that lasts. */
+  readonly shiftScales: Float64Array;
 }
 
-function learnScales(rows: Float32Array, metricCount: number, stepSeconds: number): Scales {
+function learnScales(rows: Float32Array, { metricNames, stepSeconds }: FitOptions): Scales {
+  const metricCount = metricNames.length;
   const steps = rows.length / metricCount;
   const windowSamples = Math.round(DETECTOR.memorySeconds / stepSeconds);
   const scales = new Float64Array(metricCount);
   const dailyExtremes = new Float64Array(metricCount);
   const largest = new Float64Array(metricCount);
-  const magnitudes = new Float64Array(steps);
+  const shiftScales = new Float64Array(metricCount);
+  const deviations = new Float64Array(steps);
   for (let metric = 0; metric < metricCount; metric++) {
-    const range = magnitudesOf(rows, metricCount, { metric, stepSeconds, out: magnitudes });
+    const { least, most } = deviationsOf(rows, metricCount, { metric, stepSeconds, out: deviations });
+    const range = most >= least ? most - least : 0;
+    shiftScales[metric] = shiftScaleOf(deviations, badDirection(metricNames[metric] as string), {
+      weight: shiftWeight(stepSeconds),
+      floor: DETECTOR.shiftFloorRatio * Math.max(Math.abs(least), Math.abs(most)),
+    });
+    const magnitudes = deviations.map(Math.abs);
     dailyExtremes[metric] = typicalExtreme(magnitudes, windowSamples);
     const size = quantile(magnitudes, DETECTOR.scaleQuantile) / DETECTOR.scaleSigmas;
     largest[metric] = magnitudes.reduce((most, value) => (value > most ? value : most), 0);
@@ -108,29 +139,47 @@ function learnScales(rows: Float32Array, metricCount: number, stepSeconds: numbe
     const floor = DETECTOR.scaleFloorRatio * (range > 0 ? range : 1);
     scales[metric] = Math.max(Number.isNaN(size) ? 0 : size, floor);
   }
-  return { scales, dailyExtremes, largest };
+  return { scales, dailyExtremes, largest, shiftScales };
 }
 
-/** Deviations of one metric from its rolling median into `out`, NaN where unknown; returns its range. */
-function magnitudesOf(
+/** Signed deviations of one metric from its rolling median into `out`, NaN where unknown; returns its bounds. */
+function deviationsOf(
   rows: Float32Array,
   metricCount: number,
   { metric, stepSeconds, out }: { metric: number; stepSeconds: number; out: Float64Array },
-): number {
+): { least: number; most: number } {
   const { stride, minHistory } = spansOf(stepSeconds);
   const medians = new RollingMedians(1, DETECTOR.baselineSlots, stride);
   let least = Infinity;
-  let largest = -Infinity;
+  let most = -Infinity;
   for (let step = 0; step < out.length; step++) {
     const value = rows[step * metricCount + metric] as number;
     out[step] = Number.NaN;
     if (Number.isNaN(value)) continue;
-    if (medians.count(0) >= minHistory) out[step] = Math.abs(value - medians.median(0));
+    if (medians.count(0) >= minHistory) out[step] = value - medians.median(0);
     medians.push(0, value, step);
     if (value < least) least = value;
-    if (value > largest) largest = value;
+    if (value > most) most = value;
   }
-  return largest >= least ? largest - least : 0;
+  return { least, most };
+}
+
+/** A high quantile of the smoothed deviations in the direction that is bad, above 0. */
+function shiftScaleOf(
+  deviations: Float64Array,
+  sign: number,
+  { weight, floor }: { readonly weight: number; readonly floor: number },
+): number {
+  let shift = 0;
+  const shifts = deviations.map((deviation) => {
+    if (Number.isNaN(deviation)) return Number.NaN;
+    shift += weight * (sign * deviation - shift);
+    return shift;
+  });
+  const size = quantile(shifts, DETECTOR.shiftQuantile);
+  // A metric that was always 0 has no size: any visible rise of it is large.
+  const least = Number.isFinite(floor) && floor > 0 ? floor : DETECTOR.shiftFloorRatio;
+  return Math.max(Number.isNaN(size) ? 0 : size, least);
 }
 
 /** Median, over whole stretches as long as the memory, of the third largest magnitude; of all when it is shorter. */
@@ -239,18 +288,24 @@ interface CastVotes {
   readonly rows: Float32Array;
   /** Shape `[steps]`; NaN while there is too little history. */
   readonly sums: Float64Array;
+  /** Evidence of lasting rises that the span seldom exceeds. */
+  readonly shiftLevel: number;
 }
 
-function castVotes(model: VoteModel, rows: Float32Array): CastVotes {
+function castVotes(model: VoteModel, shifts: ShiftModel, rows: Float32Array): CastVotes {
   const metricCount = model.scales.length;
   const counter = new VoteCounter(model, 1);
   const votes = new Float32Array(rows.length);
   const sums = new Float64Array(rows.length / metricCount);
+  const watch = new ShiftWatch(shifts, 1);
+  const evidence = new Float64Array(sums.length);
   for (let step = 0; step < sums.length; step++) {
     sums[step] = counter.count(0, rows, step * metricCount);
     votes.set(counter.votes, step * metricCount);
+    const sample = rows.subarray(step * metricCount, (step + 1) * metricCount);
+    evidence[step] = watch.update(0, sample, counter.deviations, step);
   }
-  return { rows: votes, sums };
+  return { rows: votes, sums, shiftLevel: quantile(evidence, DETECTOR.shiftLevelQuantile) };
 }
 
 /** Grows the forest from evenly spaced rows of all spans. */

@@ -142,9 +142,14 @@ class Monitor implements HealthMonitor {
     const strength = this.#scorer.score(node, this.#row, 0);
     const reason = this.#unknownReason(known, strength);
     const relative = strength / this.#thresholdMultiple;
-    this.#levels[node] = this.#alerts.update(node, reason === undefined ? relative : Number.NaN);
+    const soft = this.#scorer.softStrength;
+    this.#levels[node] =
+      reason === undefined
+        ? this.#alerts.update(node, relative, soft)
+        : this.#alerts.update(node, Number.NaN);
     this.#reasons[node] = reason;
-    this.#strengths[node] = strength;
+    // Operators' verdicts are on alerts: they do not move the soft evidence.
+    this.#strengths[node] = Math.max(strength, soft * this.#thresholdMultiple);
     this.#sigmas.set(this.#scorer.sigmas, node * this.#row.length);
     this.#peers.forget(node);
     this.healthRatios[node] = this.#healthRatio(node);

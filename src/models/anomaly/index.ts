@@ -21,7 +21,7 @@ export { fitPrincipalComponents, scorePrincipalComponents } from './principal-co
 export type { PrincipalComponents } from './principal-components.ts';
 export { fitRobustScale, scoreRobustZ } from './robust-scale.ts';
 export type { RobustScale } from './robust-scale.ts';
-export { scoreHistory, scoreSigmas } from './strength.ts';
+export { scoreAlertHistory, scoreHistory, scoreSigmas } from './strength.ts';
 export { DEFAULT_TARGET_PRECISION, tuneThreshold } from './tune-threshold.ts';
 export type { JudgedIncident, TunedThreshold } from './tune-threshold.ts';
 export type { PeerVerdict } from './peers.ts';

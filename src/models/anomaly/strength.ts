@@ -2,6 +2,7 @@ import { DETECTOR } from './config.ts';
 import { shapeWrong } from './errors.ts';
 import { ExhaustionWatch } from './exhaustion.ts';
 import { scoreIsolationForest } from './isolation-forest.ts';
+import { shiftStrength, ShiftWatch } from './sustained-shift.ts';
 import type { AnomalyModel } from './types.ts';
 import { VoteCounter, voteOf } from './vote-counter.ts';
 
@@ -25,6 +26,7 @@ export class StrengthScorer {
   readonly #model: AnomalyModel;
   readonly #counter: VoteCounter;
   readonly #watch: ExhaustionWatch;
+  readonly #shifts: ShiftWatch;
   readonly #ticks: Int32Array;
   readonly #forestScore = new Float64Array(1);
 
@@ -32,8 +34,15 @@ export class StrengthScorer {
     this.#model = model;
     this.#counter = new VoteCounter(model, nodeCount);
     this.#watch = new ExhaustionWatch(model, nodeCount);
+    this.#shifts = new ShiftWatch(model, nodeCount);
     this.#ticks = new Int32Array(nodeCount);
   }
+
+  /**
+   * Soft evidence against the sample scored last, in the same multiples, always below 1: rises that last. It lowers
+   * a node's score and opens no alert. 0 where too little is known.
+   */
+  softStrength = 0;
 
   /** Shape `[metrics]`: signed sigmas of the node scored last; NaN where unknown. */
   get sigmas(): Float64Array {
@@ -49,8 +58,11 @@ export class StrengthScorer {
     const tick = this.#ticks[node] as number;
     this.#ticks[node] = tick + 1;
     const strength = Math.max(this.#strength(votes), this.#unheardOf());
+    const sample = rows.subarray(offset, offset + this.#model.metricNames.length);
+    const evidence = this.#shifts.update(node, sample, this.#counter.deviations, tick);
+    this.softStrength = shiftStrength(evidence, this.#model.shiftLevel);
     if (this.#model.exhaustible.length === 0) return strength;
-    this.#watch.update(node, rows.subarray(offset, offset + this.#model.metricNames.length), tick);
+    this.#watch.update(node, sample, tick);
     return Math.max(strength, this.#exhaustion(node));
   }
 
@@ -86,6 +98,7 @@ export class StrengthScorer {
   reset(node: number): void {
     this.#counter.reset(node);
     this.#watch.reset(node);
+    this.#shifts.reset(node);
     this.#ticks[node] = 0;
   }
 }
@@ -94,13 +107,28 @@ export class StrengthScorer {
  * Scores a whole history of one node, as if it came sample by sample.
  *
  * @param rows - Row-major, shape `[steps, metrics]`, evenly spaced; NaN = unknown.
- * @returns Shape `[steps]`: strength in multiples of the alert threshold; NaN = too little is known.
+ * @returns Shape `[steps]`: all evidence, in multiples of the alert threshold; NaN = too little is known.
  */
 export function scoreHistory(model: AnomalyModel, rows: Float32Array): Float64Array {
+  return replay(model, rows, (scorer, strength) => Math.max(strength, scorer.softStrength));
+}
+
+/** As `scoreHistory`, but only the evidence that opens and holds alerts. */
+export function scoreAlertHistory(model: AnomalyModel, rows: Float32Array): Float64Array {
+  return replay(model, rows, (_, strength) => strength);
+}
+
+function replay(
+  model: AnomalyModel,
+  rows: Float32Array,
+  of: (scorer: StrengthScorer, strength: number) => number,
+): Float64Array {
   const width = model.metricNames.length;
   if (rows.length % width !== 0) throw shapeWrong('matrix length', rows.length, `a multiple of ${width}`);
   const scorer = new StrengthScorer(model, 1);
-  return Float64Array.from({ length: rows.length / width }, (_, step) => scorer.score(0, rows, step * width));
+  return Float64Array.from({ length: rows.length / width }, (_, step) =>
+    of(scorer, scorer.score(0, rows, step * width)),
+  );
 }
 
 /**

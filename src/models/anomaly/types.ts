@@ -3,9 +3,10 @@ import type { UnknownReason } from '#domain';
 import type { ExhaustionModel } from './exhaustion.ts';
 import type { IsolationForest } from './isolation-forest.ts';
 import type { PeerVerdict } from './peers.ts';
+import type { ShiftModel } from './sustained-shift.ts';
 
 /** What the detector learned from quiet operation; how it works is fixed in `config.ts`. */
-export interface AnomalyModel extends ExhaustionModel {
+export interface AnomalyModel extends ExhaustionModel, ShiftModel {
   /** In the order of the columns that it scores. */
   readonly metricNames: readonly string[];
   /** Seconds between two samples. */

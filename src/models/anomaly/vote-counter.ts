@@ -31,6 +31,8 @@ export class VoteCounter {
   readonly #ticks: Int32Array;
   /** Shape `[metrics]`: signed sigmas of the node counted last; NaN where unknown. */
   readonly sigmas: Float64Array;
+  /** Shape `[metrics]`, in the metric's unit: deviations from the median of the node counted last; NaN where unknown. */
+  readonly deviations: Float64Array;
   /** Shape `[metrics]`: vote of each metric of the node counted last, in 0..1; 0 where unknown. */
   readonly votes: Float32Array;
   /** Metrics that were judged for the node counted last. */
@@ -47,6 +49,7 @@ export class VoteCounter {
     this.#extremes = new RecentExtremes(columns, DETECTOR.memoryBlocks);
     this.#ticks = new Int32Array(nodeCount);
     this.sigmas = new Float64Array(this.#metricCount);
+    this.deviations = new Float64Array(this.#metricCount);
     this.votes = new Float32Array(this.#metricCount);
     for (let node = 0; node < nodeCount; node++) this.#seed(node);
   }
@@ -86,6 +89,7 @@ export class VoteCounter {
     let strongest = 0;
     for (let metric = 0; metric < this.#metricCount; metric++) {
       const value = rows[offset + metric] as number;
+      this.deviations[metric] = Number.NaN;
       const sigma = Number.isNaN(value) ? Number.NaN : this.#judge(first, metric, value, block);
       if (!Number.isNaN(value)) this.#medians.push(first + metric, value, tick);
       if (!Number.isNaN(sigma)) this.judged++;
@@ -102,6 +106,7 @@ export class VoteCounter {
     const column = first + metric;
     if (this.#medians.count(column) < this.#spans.minHistory) return Number.NaN;
     const deviation = value - this.#medians.median(column);
+    this.deviations[metric] = deviation;
     const remembered = this.#extremes.third(column, block) / DETECTOR.memorySigmas;
     this.#extremes.push(column, block, Math.abs(deviation));
     const multiple = Math.abs(deviation) / (this.#model.largestDeviations[metric] as number);

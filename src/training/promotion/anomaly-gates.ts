@@ -1,28 +1,30 @@
 import type { ModelArtefact, RawLoadSeries } from '#domain';
 import { DAY_SECONDS } from '#kernel/units';
-import { healthOf, loadAnomalyModel, scoreHistory } from '#models/anomaly';
+import { loadAnomalyModel, scoreHistory } from '#models/anomaly';
 import type { AnomalyModel } from '#models/anomaly';
 
 import { replayIncidents } from '../anomaly-replay.ts';
 import { loadTrainingData } from '../train-anomaly.ts';
 import { gate, runGates } from './gate.ts';
 import type { Gate } from './gate.ts';
+import { shareOfFaultsSeen, SUSPECT_STRENGTH } from './anomaly-probe.ts';
 
 /** Incidents per node and 30 days on history without known faults. */
 const MOST_INCIDENTS_PER_NODE_MONTH = 2;
 /** Of the samples, apart from the first half hour of each node. */
 const LEAST_KNOWN_RATIO = 0.9;
-/** On ordinary load nodes are healthy, or the score would shun half of the cluster. */
+/** On ordinary load nodes are healthy, not even suspect, or the score would shun part of the cluster for nothing. */
 const LEAST_HEALTHY_RATIO = 0.95;
-const HEALTHY_FROM = 0.5;
 const JUDGED_RATIO = 0.3;
+/** Of faults injected into the newest history: jumps of CPU and memory to 0.99, leaks of memory. */
+const LEAST_SEEN_RATIO = 0.5;
 const MONTH_SECONDS = 30 * DAY_SECONDS;
 
 /**
- * Measures a node health model on the newest part of each machine: that it knows a verdict, finds ordinary load healthy and
- * seldom calls.
+ * Measures a node health model on the newest part of each machine: that it knows a verdict, finds ordinary load healthy,
+ * seldom calls, and sees hard faults that are injected into the newest history.
  *
- * @remarks Whether it sees real faults is measured by `evaluate anomaly`, which needs labels: load alone has none. A model
+ * @remarks How well it sees real faults is measured by `evaluate anomaly`, which needs labels: load alone has none. A model
  *   for other metrics than CPU and memory is only checked to load.
  */
 export function anomalyGates(
@@ -43,7 +45,7 @@ function measure(series: readonly RawLoadSeries[], model: AnomalyModel): Gate[] 
       totals.samples++;
       if (Number.isNaN(strength)) continue;
       totals.known++;
-      if (healthOf(strength) >= HEALTHY_FROM) totals.healthy++;
+      if (strength < SUSPECT_STRENGTH) totals.healthy++;
     }
   }
   const months = (totals.samples * stepSeconds) / MONTH_SECONDS;
@@ -65,6 +67,12 @@ function measure(series: readonly RawLoadSeries[], model: AnomalyModel): Gate[] 
       totals.incidents / months,
       ['at-most', MOST_INCIDENTS_PER_NODE_MONTH],
       'incidents per node and month on the newest history',
+    ),
+    gate(
+      'sees-hard-faults',
+      shareOfFaultsSeen(model, spans),
+      ['at-least', LEAST_SEEN_RATIO],
+      'share of injected jumps and leaks that make a node suspect',
     ),
   ];
 }

@@ -4,8 +4,10 @@ import { describe, test } from 'node:test';
 import { readLoadSeries } from '#collect';
 import type { ModelArtefact, RawLoadSeries } from '#domain';
 import { openXgboost, xgboostAvailability } from '#native';
+import { fitAnomalyModel, saveAnomalyModel } from '#models/anomaly';
 import { loadModelFolder } from '#registry';
 
+import { loadTrainingData } from '../train-anomaly.ts';
 import { anomalyGates } from './anomaly-gates.ts';
 import { forecastGates } from './forecast-gates.ts';
 import type { Gate } from './gate.ts';
@@ -101,8 +103,30 @@ describe('a bad model is never promoted', { skip }, () => {
   test('the good health model passes; one without its files is refused', async () => {
     const series = await latestLoad();
     const good = await starter('node-anomaly');
-    assert.deepEqual(failed(await anomalyGates(series, good)), []);
+    const gates = await anomalyGates(series, good);
+    assert.deepEqual(failed(gates), [], JSON.stringify(gates, null, 1));
     assert.notDeepEqual(failed(await anomalyGates(series, { ...good, files: new Map() })), []);
+  });
+
+  test('a health model that learned from idle machines, or never reacts, is refused', async () => {
+    const series = await latestLoad();
+    const { metricNames, stepSeconds, spans } = loadTrainingData(series);
+    // Six machines, so that the model takes a deviation larger than any of theirs for unheard of.
+    const idle = fitAnomalyModel(
+      [...spans, ...spans, ...spans].map(({ rows }) => ({
+        rows: rows.map((_, i) => 0.5 + 1e-5 * Math.sin(i)),
+      })),
+      { metricNames, stepSeconds, seed: 1, incidentsPerNodeMonth: 0.5 },
+    );
+    const ofIdle = await anomalyGates(series, saveAnomalyModel(idle));
+    assert.ok(failed(ofIdle).includes('finds-ordinary-load-healthy'), JSON.stringify(ofIdle, null, 1));
+    const deaf = {
+      ...idle,
+      alertStrength: 1e9,
+      shiftLevel: 1e9,
+      largestDeviations: Float64Array.of(1e9, 1e9),
+    };
+    assert.ok(failed(await anomalyGates(series, saveAnomalyModel(deaf))).includes('sees-hard-faults'));
   });
 
   test('the good placement passes; one with inverted taste is refused', async () => {
