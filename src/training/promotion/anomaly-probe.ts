@@ -32,18 +32,19 @@ const FAULTS: readonly Fault[] = [
  *   0 without a machine that has the history for one.
  */
 export function shareOfFaultsSeen(model: AnomalyModel, spans: readonly TrainingSpan[]): number {
+  const plans = FAULT_ENDS.flatMap((endRatio) => FAULTS.map((fault) => ({ endRatio, fault })));
   let injected = 0;
   let seen = 0;
-  for (const { rows } of spans)
-    for (const endRatio of FAULT_ENDS)
-      for (const fault of FAULTS) {
-        const end = Math.floor((rows.length / 2) * endRatio);
-        const length = Math.round(fault.seconds / model.stepSeconds);
-        const changed = withFault(rows, fault, { end, length, stepSeconds: model.stepSeconds });
-        if (changed === undefined) continue;
-        injected++;
-        if (isSeen(scoreHistory(model, changed), length, model.stepSeconds)) seen++;
-      }
+  for (const { rows } of spans) {
+    for (const { endRatio, fault } of plans) {
+      const end = Math.floor((rows.length / 2) * endRatio);
+      const length = Math.round(fault.seconds / model.stepSeconds);
+      const changed = withFault(rows, fault, { end, length, stepSeconds: model.stepSeconds });
+      if (changed === undefined) continue;
+      injected++;
+      if (isSeen(scoreHistory(model, changed), length, model.stepSeconds)) seen++;
+    }
+  }
   return injected === 0 ? 0 : seen / injected;
 }
 
