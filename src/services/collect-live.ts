@@ -69,7 +69,6 @@ export async function runCollectLive(request: CollectLiveRequest): Promise<Colle
     let beganMs = performance.now();
     let refreshedMs = 0;
     const tellConflicts = createConflictLog(log, source.identity);
-    tellConflicts();
     const onRound = (round: LiveRound): void => {
       metrics.observe(round, (performance.now() - beganMs) / SECOND_MS);
       metrics.observeStore({
@@ -79,19 +78,17 @@ export async function runCollectLive(request: CollectLiveRequest): Promise<Colle
       });
       tell(round);
       state.rounds++;
-      state.reason = round.kind === 'waiting' ? round.error.message : undefined;
-      if (round.kind === 'empty') state.reason = 'the source knows no load of any node';
+      state.reason = reasonOf(round);
       if (round.kind !== 'collected') return;
       state.collectedAtMs = Date.now();
       state.rows += round.rows;
     };
-    const lookbackSeconds = request.days * DAY_SECONDS;
     await collectLive({
       ...request,
       ...source,
       store,
       clock: systemClock,
-      lookbackSeconds,
+      lookbackSeconds: request.days * DAY_SECONDS,
       intervalSeconds: stepSeconds,
       async onRoundBegin() {
         beganMs = performance.now();
@@ -111,6 +108,12 @@ export async function runCollectLive(request: CollectLiveRequest): Promise<Colle
     await store?.close();
     await server.close();
   }
+}
+
+/** Why a round stored nothing. */
+function reasonOf(round: LiveRound): string | undefined {
+  if (round.kind === 'empty') return 'the source knows no load of any node';
+  return round.kind === 'waiting' ? round.error.message : undefined;
 }
 
 function coveredTo(store: HistoryStore): string | undefined {

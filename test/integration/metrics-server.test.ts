@@ -42,6 +42,28 @@ async function doctor(cluster: ControlPlane): Promise<{ name: string; level: str
   return (parseEnvelope(answer).data as { checks: { name: string; level: string; found: string }[] }).checks;
 }
 
+/** Collects by the command line until rows have been stored, and a little longer. */
+async function collectRows(
+  cluster: ControlPlane,
+  store: string,
+): Promise<{ rows: [string, number, number][]; log: string }> {
+  const args = ['collect', 'live', '--metrics-server', '--kubeconfig', cluster.kubeconfig];
+  const live = spawn(join(ROOT, 'bin/mlsched'), [...args, '--store', store, '--step', '10', '--port', '0'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let log = '';
+  live.stderr.on('data', (text: Buffer) => (log += text.toString()));
+  const closed = once(live, 'close');
+  for (let tries = 0; tries < 100 && !/\bcollecting\b/.test(log); tries++) await sleep(500);
+  await sleep(12_000);
+  live.kill('SIGTERM');
+  await closed;
+  const sql = 'SELECT machine, cpu_usage_ratio, memory_usage_ratio FROM nodes';
+  const answer = await runCli(['collect', 'query', '--store', store, '--sql', sql, '-o', 'json']);
+  const { rows } = parseEnvelope(answer).data as { rows: [string, number, number][] };
+  return { rows, log };
+}
+
 describe('Metrics Server as the source', { skip: controlPlaneMissing() }, () => {
   let cluster: ControlPlane;
   let client: KubernetesClient;
@@ -93,25 +115,7 @@ describe('Metrics Server as the source', { skip: controlPlaneMissing() }, () => 
     assert.equal(checked?.level, 'OK');
     assert.match(checked?.found ?? '', /2 of 2 nodes and 2 pods/);
 
-    const store = join(folder, 'store');
-    const args = ['collect', 'live', '--metrics-server', '--kubeconfig', cluster.kubeconfig];
-    const live = spawn(
-      join(ROOT, 'bin/mlsched'),
-      [...args, '--store', store, '--step', '10', '--port', '0'],
-      {
-        stdio: ['ignore', 'ignore', 'pipe'],
-      },
-    );
-    let log = '';
-    live.stderr.on('data', (text: Buffer) => (log += text.toString()));
-    const closed = once(live, 'close');
-    for (let tries = 0; tries < 100 && !log.includes('"collecting"'); tries++) await sleep(500);
-    await sleep(12_000);
-    live.kill('SIGTERM');
-    await closed;
-    const sql = 'SELECT machine, cpu_usage_ratio, memory_usage_ratio FROM nodes';
-    const answer = await runCli(['collect', 'query', '--store', store, '--sql', sql, '-o', 'json']);
-    const { rows } = parseEnvelope(answer).data as { rows: [string, number, number][] };
+    const { rows, log } = await collectRows(cluster, join(folder, 'store'));
     assert.deepEqual([...new Set(rows.map(([name]) => name))].sort(), NODES, log);
     for (const [, cpu, memory] of rows) {
       assert.ok(Math.abs(cpu - 0.25) < 0.02, `CPU ${cpu}`);
