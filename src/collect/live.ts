@@ -57,9 +57,9 @@ const DEFAULT_INTERVAL_SECONDS = 30;
 const DEFAULT_SETTLE_SECONDS = 10;
 /** A longer gap is filled like history, straight into Parquet. */
 const MAX_LIVE_GAP_MS = 15 * MINUTE_MS;
-/** Live rows go to Parquet at this age or size. */
+/** Live rows go to Parquet at this age or size; on the way there they are held about six times over. */
 const FLUSH_INTERVAL_MS = HOUR_MS;
-const FLUSH_BYTES = 16 * MIB;
+const FLUSH_BYTES = 8 * MIB;
 /** Smaller differences between our clock and the server's are the grain of HTTP dates. */
 const TOLERATED_SKEW_MS = 2 * SECOND_MS;
 /** Nothing is known of the last minutes of a cluster: then longer spans are not asked for either. */
