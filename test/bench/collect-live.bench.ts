@@ -91,7 +91,9 @@ try {
   const ended = closed.then(() => true);
   // The end turns the live rows into Parquet: that is part of the peak.
   while (!(await Promise.race([ended, sleep(200, false)]))) {
-    peakMib = Math.max(peakMib, await memoryMib('VmHWM').catch(() => 0));
+    const mib = await memoryMib('VmHWM').catch(() => NaN);
+    // A process that is ending has no memory any more.
+    if (!Number.isNaN(mib)) peakMib = Math.max(peakMib, mib);
   }
   const status = await describeStore(store, Date.now());
   publishSection({

@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { describeStore, openHistoryStore, queryStore, readLoadSeries } from '#collect';
 import { createRng } from '#kernel/rng';
 import { FAKE_NODES, fakeMemoryRatio } from '../../src/collect/live-fixture.ts';
 
 const WORKER = join(import.meta.dirname, '../../src/collect/live-crash.worker.ts');
+const COLLECT = join(import.meta.dirname, '../../src/collect/index.ts');
 const KILLS = 200;
 const LANES = 2;
 const STEP_MS = 30_000;
@@ -27,12 +29,26 @@ function drawFate(rng: { int(below: number): number }): Fate {
     : { rounds: 1 + rng.int(6), delayMs: rng.int(20) };
 }
 
+/** Most of a short life would be spent on compiling. */
+function withCompileCache(folder: string): NodeJS.ProcessEnv {
+  return { ...process.env, NODE_COMPILE_CACHE: join(folder, 'compile-cache') };
+}
+
+/** Who is killed leaves no compiled code behind: one process that ends by itself does it for all. */
+async function warmCompileCache(folder: string): Promise<void> {
+  const load = `await import(${JSON.stringify(pathToFileURL(COLLECT).href)})`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', load], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: withCompileCache(folder),
+  });
+  assert.equal(await new Promise((resolve) => child.once('close', resolve)), 0);
+}
+
 /** Runs the collector until it is killed; answers how far it said the store reached, NaN when it said nothing. */
 async function runAndKill(store: string, seed: number, { rounds, delayMs }: Fate): Promise<number> {
   const child = spawn(process.execPath, [WORKER, store, String(START_MS), String(seed)], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    // Most of a short life would be spent on compiling.
-    env: { ...process.env, NODE_COMPILE_CACHE: join(store, '../compile-cache') },
+    env: withCompileCache(join(store, '..')),
   });
   let output = '';
   const closed = new Promise<number | null>((resolve) => child.once('close', resolve));
@@ -122,6 +138,7 @@ async function assertWhole(store: string): Promise<void> {
 test(`${KILLS} kills -9 of live collection: nothing stored is lost, doubled or corrupt`, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'mlsched-crash-'));
   try {
+    await warmCompileCache(folder);
     const lanes = Array.from({ length: LANES }, (_, lane) =>
       crashAgainAndAgain(join(folder, `store-${lane}`), KILLS / LANES, lane + 1),
     );
