@@ -175,7 +175,8 @@ describe('the plugin on a real control plane', { skip: controlPlaneMissing() }, 
       await placePods(cluster, { namespace: name, schedulerName: name, count: PODS });
 
       const after = await scheduler.metric('mlsched_plugin_call_duration_seconds_count', calls);
-      if (reason !== undefined) assert.ok(after > before);
+      // A probe in the background may have met the fault before the first pod came: then nobody was asked.
+      if (reason !== undefined) assert.ok(after > before || (await isOpen(service)) === 1);
       await until('the breaker has opened', async () => (await isOpen(service)) === 1);
     });
   }
