@@ -2,6 +2,7 @@ import { HORIZON_MINUTES } from '#domain';
 import type { ModelArtefact, RawLoadSeries } from '#domain';
 import { FEATURE_COUNT } from '#features';
 import { createRng } from '#kernel/rng';
+import { mean } from '#kernel/stats';
 import { loadForecaster } from '#models/forecast';
 
 import { evaluateSeries } from '../evaluate-forecast.ts';
@@ -126,8 +127,4 @@ function probeGates(artefact: ModelArtefact, seed: number): Gate[] {
       'all horizons of 200 nodes, milliseconds',
     ),
   ];
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

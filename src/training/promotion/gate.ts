@@ -1,5 +1,6 @@
 import type { ModelName } from '#domain';
 import { messageOf } from '#kernel/errors';
+import { median } from '#kernel/stats';
 
 /** One condition that a candidate must meet. */
 export interface Gate {
@@ -63,6 +64,6 @@ export function medianDurationMs(repeats: number, call: () => void): number {
     const start = performance.now();
     call();
     return performance.now() - start;
-  }).sort((a, b) => a - b);
-  return times[Math.floor(times.length / 2)] ?? Number.NaN;
+  });
+  return median(times);
 }
